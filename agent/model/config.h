@@ -1,0 +1,113 @@
+// The whole configuration as plain data, checked: what discovery reads and the rest obeys.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "flare/abi.h"
+#include "model/address.h"
+
+namespace flare {
+
+/// A serverless address of a service.
+struct BackendConfig {
+  Endpoint endpoint;
+  std::uint32_t weight = 1;  ///< relative; 0 takes no new flows
+  flare_backend_state state = FLARE_BACKEND_ACTIVE;
+};
+
+/// How much a service may spill, so that a flood cannot become a bill.
+struct SpendConfig {
+  double per_second = 500;            ///< spilled flows per second
+  std::uint32_t burst = 500;          ///< of them at once
+  std::uint64_t per_hour = 500'000;   ///< spilled flows in any hour of the clock
+  std::uint32_t active = 0;           ///< concurrent spilled flows; 0 is no limit
+  std::uint32_t ramp_instances = 1000;         ///< growth of concurrent flows ...
+  std::chrono::milliseconds ramp_every{10'000};  ///< ... in this time (AWS Lambda's published rate)
+};
+
+/// What one spilled request costs, for the bill that is shown.
+struct PriceConfig {
+  double usd_per_gb_second = 0.0000166667;
+  double usd_per_million_requests = 0.20;
+  double memory_mb = 1769;   ///< of one instance
+  double duration_ms = 84;   ///< of one request
+};
+
+/// The Flare paper's rule.
+struct FormulaConfig {
+  std::chrono::milliseconds interval{1000};
+  /// Count the growth of the last interval only where it is beyond this many standard deviations
+  /// of a Poisson count; 0 is the paper's formula to the letter.
+  double significance = 0;
+};
+
+struct ServiceConfig {
+  std::string name;
+  Endpoint frontend;
+  Protocol protocol = Protocol::kTcp;
+  flare_placement placement = FLARE_PLACEMENT_RECEIVER;
+  flare_policy policy = FLARE_POLICY_OBSERVE;
+  flare_overload overload = FLARE_OVERLOAD_VM;
+  flare_fallback fallback = FLARE_FALLBACK_BUCKET;
+  double capacity_rps = 0;                ///< new flows a second that the VM tier serves
+  std::optional<std::uint32_t> bucket_depth;  ///< tokens; default: max(33, 20 ms of the rate)
+  double min_share = 0;                   ///< of new flows that always go to serverless
+  FormulaConfig formula;
+  SpendConfig spend;
+  PriceConfig price;
+  std::vector<Address> snat;              ///< empty: the frontend's own address
+  std::vector<BackendConfig> serverless;
+};
+
+struct InterfaceConfig {
+  std::string name;
+  flare_attach_mode mode = FLARE_ATTACH_AUTO;
+  enum class Tc : std::uint8_t { kAuto, kTcx, kClsact } tc = Tc::kAuto;
+};
+
+struct NatConfig {
+  std::uint16_t port_min = 10240;  ///< inclusive, host order
+  std::uint16_t port_max = 29999;  ///< inclusive
+  bool reserve = true;             ///< write the range to ip_local_reserved_ports
+};
+
+struct TimeoutConfig {
+  std::chrono::milliseconds tcp_handshake{20'000};
+  std::chrono::milliseconds tcp_established{3'600'000};
+  std::chrono::milliseconds tcp_closing{10'000};
+  std::chrono::milliseconds tcp_reset{5'000};
+  std::chrono::milliseconds udp_unreplied{30'000};
+  std::chrono::milliseconds udp_replied{120'000};
+};
+
+/// Sizes of the maps; a change needs `flarectl detach` first.
+struct LimitConfig {
+  std::uint32_t services = 256;
+  std::uint32_t backends = 4096;
+  std::uint32_t flows = 1'000'000;   ///< translated flows, each of them two entries
+  std::uint32_t embryos = 32'768;    ///< unfinished handshakes
+};
+
+struct AgentConfig {
+  std::filesystem::path control_socket = "/run/flare/flared.sock";
+  std::filesystem::path state_dir = "/var/lib/flare";
+  std::filesystem::path pin_dir = "/sys/fs/bpf/flare";  ///< the layout version is added below it
+  std::chrono::milliseconds heartbeat_bound{5'000};
+  std::string log_level = "info";
+};
+
+struct Config {
+  std::vector<InterfaceConfig> interfaces;
+  std::vector<ServiceConfig> services;
+  NatConfig nat;
+  TimeoutConfig timeouts;
+  LimitConfig limits;
+  AgentConfig agent;
+};
+
+}  // namespace flare

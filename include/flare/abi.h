@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR MIT) */
+/*
+ * The layout of everything that the datapath, the agent and flarectl share through BPF maps.
+ * It holds types, limits and words; it declares no map and no function.
+ *
+ * Rules: fixed-width fields; byte order in the type (__be16, __be32), host order otherwise; the
+ * unit in the name (_ns, _bytes); padding is named `zero*` and is 0; no bool, enum, pointer or
+ * bit-field in a map value. Times are CLOCK_MONOTONIC, as bpf_ktime_get_ns() reads it.
+ *
+ * Any change of a struct below changes FLARE_ABI_VERSION, and with it the pin directory.
+ */
+#ifndef FLARE_ABI_H
+#define FLARE_ABI_H
+
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+
+#ifndef __cplusplus
+#define FLARE_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), "layout of " #type)
+#else
+#define FLARE_ASSERT_SIZE(type, size) static_assert(sizeof(type) == (size), "layout of " #type)
+#endif
+
+#define FLARE_ABI_VERSION 1
+
+/* Limits. The agent may create a map smaller than its limit, never larger. */
+#define FLARE_SERVICES_MAX	4096
+#define FLARE_BACKENDS_MAX	65536
+#define FLARE_CPUS_MAX		1024
+#define FLARE_FLOWS_MAX		2097152 /* entries: two for each translated flow */
+#define FLARE_EMBRYOS_MAX	131072	/* entries: two for each unfinished handshake */
+#define FLARE_FRAGMENTS_MAX	8192
+#define FLARE_VM_FLOWS_MAX	65536	/* power of two */
+#define FLARE_SNAT_ADDRS_MAX	8
+#define FLARE_PORT_PROBES	32
+#define FLARE_NAME_BYTES	64 /* with the closing 0 */
+#define FLARE_TEXT_BYTES	160
+/* Sizes of a selection table: primes, so that any step of Maglev visits every slot. */
+#define FLARE_TABLE_SLOTS_MAX	65537
+/* Value of a service's share that sends every new flow to serverless. */
+#define FLARE_SHARE_ONE		(1ULL << 32)
+
+/* Words: each list gives the enum, the metric label and the word flarectl prints. */
+
+#define FLARE_TIERS(T)                \
+	T(VM, "vm")                   \
+	T(SERVERLESS, "serverless")
+
+#define FLARE_HOOKS(H)                        \
+	H(XDP, "xdp")                         \
+	H(TC_INGRESS, "tc-ingress")           \
+	H(TC_COMPANION, "tc-companion")       \
+	H(TC_EGRESS, "tc-egress")
+
+#define FLARE_BACKEND_STATES(S)       \
+	S(ACTIVE, "active")           \
+	S(DRAINING, "draining")       \
+	S(DOWN, "down")
+
+#define FLARE_PLACEMENTS(P)           \
+	P(RECEIVER, "receiver")
+
+#define FLARE_POLICIES(P)             \
+	P(OBSERVE, "observe")         \
+	P(FORMULA, "formula")
+
+/* What becomes of a flow that should spill and may not. */
+#define FLARE_OVERLOADS(O)            \
+	O(VM, "vm")                   \
+	O(REJECT, "reject")           \
+	O(DROP, "drop")
+
+/* What holds for a service whose agent no longer beats: only the bucket, or nothing, spills. */
+#define FLARE_FALLBACKS(F)            \
+	F(BUCKET, "bucket")           \
+	F(VM, "vm")
+
+/* Why a new flow was sent to serverless. */
+#define FLARE_SPILL_CAUSES(C)         \
+	C(SHARE, "share")             \
+	C(BUCKET, "bucket")
+
+/* Why a new flow that should have gone to serverless did not. */
+#define FLARE_REFUSALS(R)                     \
+	R(SPEND_RATE, "spend-rate")           \
+	R(SPEND_RAMP, "spend-ramp")           \
+	R(SPEND_ACTIVE, "spend-active")       \
+	R(SPEND_HOUR, "spend-hour")           \
+	R(NO_BACKEND, "no-backend")           \
+	R(NO_PORT, "no-port")                 \
+	R(TABLE_FULL, "table-full")           \
+	R(NO_ROUTE, "no-route")               \
+	R(TTL, "ttl")
+
+/*
+ * Why a packet got its verdict. Each hook counts exactly one reason for each packet it sees.
+ * The third word says what the reason means for the packet: pass (untouched, to the stack), punt
+ * (untouched, to the tc companion of an XDP program), drop, answer (turned into a reply to its
+ * sender), forward (translated and sent).
+ */
+#define FLARE_REASONS(R)                                                                     \
+	/* not ours */                                                                       \
+	R(NOT_IP, "not-ip", PASS)                                                            \
+	R(NOT_TRANSPORT, "not-transport", PASS)                                              \
+	R(NOT_SERVICE, "not-service", PASS)                                                  \
+	R(VLAN_DEPTH, "vlan-depth", PASS)                                                    \
+	R(NOT_UNICAST, "not-unicast", PASS)                                                  \
+	R(ICMP_NOT_ERROR, "icmp-not-error", PASS)                                            \
+	R(ICMP_NO_FLOW, "icmp-no-flow", PASS)                                                \
+	R(FRAGMENT_NO_FLOW, "fragment-no-flow", PASS)                                        \
+	/* ours by address, but nothing that a flow could be made of */                      \
+	R(TRUNCATED, "truncated", PASS)                                                      \
+	R(BAD_IP_HEADER, "bad-ip-header", PASS)                                              \
+	R(BAD_EXT_HEADER, "bad-ext-header", PASS)                                            \
+	R(BAD_TRANSPORT_HEADER, "bad-transport-header", PASS)                                \
+	R(BAD_TCP_FLAGS, "bad-tcp-flags", PASS)                                              \
+	R(BAD_CHECKSUM_FIELD, "bad-checksum-field", PASS)                                    \
+	R(SOURCE_ROUTE, "source-route", PASS)                                                \
+	R(TINY_FRAGMENT, "tiny-fragment", PASS)                                              \
+	R(MARTIAN, "martian", PASS)                                                          \
+	R(LAND, "land", PASS)                                                                \
+	R(SPOOF, "spoof", PASS)                                                              \
+	/* the VM tier */                                                                    \
+	R(VM_NEW, "vm-new", PASS)                                                            \
+	R(VM_KNOWN, "vm-known", PASS)                                                        \
+	R(VM_OBSERVED, "vm-observed", PASS)                                                  \
+	R(VM_OVERLOAD, "vm-overload", PASS)                                                  \
+	R(VM_REPLY, "vm-reply", PASS)                                                        \
+	/* serverless */                                                                     \
+	R(SPILL_NEW, "spill-new", FORWARD)                                                   \
+	R(SPILL_KNOWN, "spill-known", FORWARD)                                               \
+	R(SPILL_REPLY, "spill-reply", FORWARD)                                               \
+	R(SPILL_FRAGMENT, "spill-fragment", FORWARD)                                         \
+	R(SPILL_ICMP, "spill-icmp", FORWARD)                                                 \
+	R(OVERLOAD_REJECT, "overload-reject", ANSWER)                                        \
+	R(OVERLOAD_DROP, "overload-drop", DROP)                                              \
+	R(BACKEND_DOWN, "backend-down", ANSWER)                                              \
+	/* what only the tc companion can finish */                                          \
+	R(PUNT_NEIGHBOUR, "punt-neighbour", PUNT)                                            \
+	R(PUNT_FORWARDING, "punt-forwarding", PUNT)                                          \
+	R(PUNT_TAGGED, "punt-tagged", PUNT)                                                  \
+	R(PUNT_LAYOUT, "punt-layout", PUNT)                                                  \
+	R(PUNT_DEVICE, "punt-device", PUNT)                                                  \
+	R(NOT_PUNTED, "not-punted", PASS)                                                    \
+	/* a translated packet that cannot leave */                                          \
+	R(TOO_BIG, "too-big", ANSWER)                                                        \
+	R(TTL_EXCEEDED, "ttl-exceeded", ANSWER)                                              \
+	R(NO_ROUTE, "no-route", DROP)                                                        \
+	R(REWRITE_FAILED, "rewrite-failed", DROP)                                            \
+	/* tc egress */                                                                      \
+	R(NOT_LOCAL, "not-local", PASS)
+
+#define FLARE_ENUM_TIER(name, word) FLARE_TIER_##name,
+#define FLARE_ENUM_HOOK(name, word) FLARE_HOOK_##name,
+#define FLARE_ENUM_BACKEND(name, word) FLARE_BACKEND_##name,
+#define FLARE_ENUM_PLACEMENT(name, word) FLARE_PLACEMENT_##name,
+#define FLARE_ENUM_POLICY(name, word) FLARE_POLICY_##name,
+#define FLARE_ENUM_OVERLOAD(name, word) FLARE_OVERLOAD_##name,
+#define FLARE_ENUM_FALLBACK(name, word) FLARE_FALLBACK_##name,
+#define FLARE_ENUM_SPILL(name, word) FLARE_SPILL_##name,
+#define FLARE_ENUM_REFUSAL(name, word) FLARE_REFUSAL_##name,
+#define FLARE_ENUM_REASON(name, word, fate) FLARE_REASON_##name,
+
+enum flare_tier { FLARE_TIERS(FLARE_ENUM_TIER) FLARE_TIERS_COUNT };
+enum flare_hook { FLARE_HOOKS(FLARE_ENUM_HOOK) FLARE_HOOKS_COUNT };
+enum flare_backend_state { FLARE_BACKEND_STATES(FLARE_ENUM_BACKEND) FLARE_BACKEND_STATES_COUNT };
+enum flare_placement { FLARE_PLACEMENTS(FLARE_ENUM_PLACEMENT) FLARE_PLACEMENTS_COUNT };
+enum flare_policy { FLARE_POLICIES(FLARE_ENUM_POLICY) FLARE_POLICIES_COUNT };
+enum flare_overload { FLARE_OVERLOADS(FLARE_ENUM_OVERLOAD) FLARE_OVERLOADS_COUNT };
+enum flare_fallback { FLARE_FALLBACKS(FLARE_ENUM_FALLBACK) FLARE_FALLBACKS_COUNT };
+enum flare_spill_cause { FLARE_SPILL_CAUSES(FLARE_ENUM_SPILL) FLARE_SPILL_CAUSES_COUNT };
+enum flare_refusal { FLARE_REFUSALS(FLARE_ENUM_REFUSAL) FLARE_REFUSALS_COUNT };
+enum flare_reason { FLARE_REASONS(FLARE_ENUM_REASON) FLARE_REASONS_COUNT };
+enum flare_fate {
+	FLARE_FATE_PASS,
+	FLARE_FATE_PUNT,
+	FLARE_FATE_DROP,
+	FLARE_FATE_ANSWER,
+	FLARE_FATE_FORWARD,
+};
+
+/* Keys and addresses */
+
+/* An address of either family; IPv4 is written as ::ffff:a.b.c.d. */
+struct flare_addr {
+	__be32 word[4];
+};
+FLARE_ASSERT_SIZE(struct flare_addr, 16);
+
+/* Key of `services`: the frontend. Keys are compared byte by byte, so the padding is 0. */
+struct flare_service_key {
+	struct flare_addr addr;
+	__be16 port;
+	__u8 proto; /* IPPROTO_TCP or IPPROTO_UDP */
+	__u8 zero;
+};
+FLARE_ASSERT_SIZE(struct flare_service_key, 20);
+
+/* Key of `flows` and `embryos`: a packet's addresses and ports as it arrives. */
+struct flare_flow_key {
+	struct flare_addr src;
+	struct flare_addr dst;
+	__be16 sport;
+	__be16 dport;
+	__u8 proto;
+	__u8 zero[3];
+};
+FLARE_ASSERT_SIZE(struct flare_flow_key, 40);
+
+/* Key of `fragments`: what the fragments of one datagram have in common. */
+struct flare_fragment_key {
+	struct flare_addr src;
+	struct flare_addr dst;
+	__be32 id; /* IPv4: the 16-bit identification in the low-order (last) bytes */
+	__u8 proto; /* IPv4: protocol; IPv6: next header after the fragment header */
+	__u8 zero[3];
+};
+FLARE_ASSERT_SIZE(struct flare_fragment_key, 40);
+
+/* Written by the agent, read by the datapath */
+
+/* The one entry of `settings`. */
+struct flare_settings {
+	__u64 heartbeat_bound_ns; /* older than this: the service's fallback holds */
+	__u64 tcp_handshake_ns; /* life of an entry without traffic, by state */
+	__u64 tcp_established_ns;
+	__u64 tcp_closing_ns; /* after a FIN from both sides */
+	__u64 tcp_reset_ns; /* after a RST */
+	__u64 udp_unreplied_ns;
+	__u64 udp_replied_ns;
+	__u16 nat_port_min; /* host order; the range is disjoint from the host's own */
+	__u16 nat_port_max; /* inclusive */
+	__u32 zero;
+};
+FLARE_ASSERT_SIZE(struct flare_settings, 64);
+
+/* The one entry of `heartbeat`. */
+struct flare_heartbeat {
+	__u64 beat_ns; /* when the agent last tended the weights; 0: never */
+};
+FLARE_ASSERT_SIZE(struct flare_heartbeat, 8);
+
+/*
+ * Value of `services`. Replaced whole by one map update, so a reader never sees half of a change.
+ * A rate limit is an interval (time of one token; 0: no limit) and a depth (interval x tokens).
+ */
+struct flare_service {
+	__u32 id; /* index into every per-service array */
+	__u32 epoch; /* grows by one with each change */
+	__u64 share; /* of new flows, FLARE_SHARE_ONE is all */
+	__u64 bucket_interval_ns; /* VM tier: new flows it takes without spilling */
+	__u64 bucket_depth_ns;
+	__u64 spend_interval_ns; /* spilled flows per second */
+	__u64 spend_depth_ns;
+	__u64 ramp_interval_ns; /* growth of concurrent spilled flows */
+	__u64 ramp_depth_ns;
+	__u64 hour_budget; /* spilled flows per hour; 0: none may be spilled */
+	__u32 active_max; /* concurrent spilled flows; 0: no limit */
+	__u8 placement;
+	__u8 policy;
+	__u8 overload;
+	__u8 fallback;
+	__u64 hash_key[2]; /* secret of the keyed hash, kept across restarts */
+	__u8 snat_count; /* of `snat` in use; 0: nothing can be spilled */
+	__u8 zero[7];
+	struct flare_addr snat[FLARE_SNAT_ADDRS_MAX];
+};
+FLARE_ASSERT_SIZE(struct flare_service, 232);
+
+/* Entry of `backends`, by backend id. Id 0 is never used: it is the VM tier of a receiver. */
+struct flare_backend {
+	struct flare_addr addr;
+	__be16 port;
+	__u8 tier;
+	__u8 state;
+	__u32 generation; /* grows when the id is given to another address */
+	__u32 service_id;
+	__u32 weight;
+};
+FLARE_ASSERT_SIZE(struct flare_backend, 32);
+
+/*
+ * Entry of `service_info`, by service id: what flarectl shows and the datapath never reads.
+ * An entry whose name is empty is not in use.
+ */
+struct flare_service_info {
+	char name[FLARE_NAME_BYTES];
+	struct flare_service_key frontend;
+	__u32 epoch;
+	__u64 sampled_ns; /* when the figures below were computed */
+	__u64 capacity_mrps; /* new flows per 1,000 s that the VM tier is believed to serve */
+	__u64 arrivals_mrps; /* of both tiers, last interval; this is the autoscaler's figure */
+	__u64 vm_mrps;
+	__u64 serverless_mrps;
+	__u64 wanted_share; /* what the policy asks for, whether it is applied or not */
+	__u64 applied_share;
+	__u64 spilling_since_ns; /* 0: not spilling */
+	__u64 price_nanousd; /* of one spilled flow, for the bill */
+	__u8 share_pinned; /* 1: set by hand, the policy does not touch it */
+	__u8 zero[7];
+};
+FLARE_ASSERT_SIZE(struct flare_service_info, 168);
+
+/* Entry of `interfaces`, by ifindex: what is attached, and why so. */
+struct flare_interface {
+	char name[16];
+	char why[FLARE_TEXT_BYTES]; /* the reason for the mode, a sentence */
+	__u64 attached_ns;
+	__u8 requested; /* FLARE_ATTACH_* */
+	__u8 mode; /* FLARE_ATTACH_XDP or FLARE_ATTACH_TC */
+	__u8 tcx; /* 1: tcx links, 0: clsact filters */
+	__u8 zero[5];
+};
+FLARE_ASSERT_SIZE(struct flare_interface, 192);
+
+#define FLARE_ATTACH_MODES(M) \
+	M(AUTO, "auto")       \
+	M(XDP, "xdp")         \
+	M(TC, "tc")
+#define FLARE_ENUM_ATTACH(name, word) FLARE_ATTACH_##name,
+enum flare_attach_mode { FLARE_ATTACH_MODES(FLARE_ENUM_ATTACH) FLARE_ATTACH_MODES_COUNT };
+
+/* Written by the datapath */
+
+/* Bits of flare_flow.flags, each set by the packets of the entry's own direction. */
+#define FLARE_FLOW_FIN		0x01 /* a FIN was seen in this direction */
+#define FLARE_FLOW_RST		0x02
+#define FLARE_FLOW_REPLIED	0x04 /* reverse entry: SYN-ACK (TCP) or any datagram (UDP) seen */
+#define FLARE_FLOW_COUNTED	0x08 /* forward entry in `flows`: counted in admission.active */
+#define FLARE_FLOW_CLOSED	0x10 /* forward entry: its end was counted, active lowered */
+
+#define FLARE_DIR_FORWARD	0 /* from the client to the backend */
+#define FLARE_DIR_REVERSE	1
+
+/*
+ * Value of `flows` and `embryos`. A flow has two entries, each other's `peer`: the forward one is
+ * keyed (client, frontend), the reverse one (backend, SNAT address and port). A packet that
+ * matches an entry leaves with source peer.dst and destination peer.src. The reverse entry is the
+ * reservation of its port.
+ */
+struct flare_flow {
+	struct flare_flow_key peer;
+	__u64 created_ns;
+	__u64 seen_ns; /* last packet of this direction, coarse clock */
+	__u32 service_id;
+	__u32 backend_id;
+	__u32 backend_generation;
+	__u32 flags; /* set by atomic or */
+	__u8 dir;
+	__u8 cause; /* FLARE_SPILL_*, forward entry */
+	__u8 zero[6];
+	__u64 packets; /* of this direction */
+	__u64 bytes; /* of this direction, from the IP header on */
+};
+FLARE_ASSERT_SIZE(struct flare_flow, 96);
+
+/* Value of `fragments`: how later fragments follow the first. */
+struct flare_fragment {
+	struct flare_addr new_src;
+	struct flare_addr new_dst;
+	__u64 seen_ns;
+	__u32 service_id;
+	__u32 backend_id;
+	__u8 dir;
+	__u8 zero[7];
+};
+FLARE_ASSERT_SIZE(struct flare_fragment, 56);
+
+/*
+ * Entry of `vm_flows`, direct-mapped and lossy: flows that were left to the VM tier, so that a
+ * retransmitted SYN, or the next datagram, is not a second decision. Losing one costs one token.
+ */
+struct flare_vm_flow {
+	__u64 tag; /* keyed hash of the flow; TCP: with the SYN's sequence number mixed in */
+	__u64 seen_ns;
+};
+FLARE_ASSERT_SIZE(struct flare_vm_flow, 16);
+
+/*
+ * Entry of `admission`, by service id. Limits are kept as the virtual time of the generic cell
+ * rate algorithm (ITU-T I.371): one 64-bit word each, changed by compare-and-swap.
+ */
+struct flare_admission {
+	__u64 bucket_time_ns;
+	__u64 spend_time_ns;
+	__u64 ramp_time_ns;
+	__u64 hour; /* upper 24 bits: hour of the monotonic clock; lower 40: spilled in it */
+	__u64 active; /* entries of `flows` not closed; the agent's recount corrects it */
+	__u64 active_peak; /* concurrency that the serverless tier has already grown to */
+	__u64 last_spill_ns; /* 0: no flow of this service was ever spilled */
+	__u64 zero;
+};
+FLARE_ASSERT_SIZE(struct flare_admission, 64);
+
+/* Counts of one tier or backend: "in" is from the client, "out" is to the client. */
+struct flare_traffic {
+	__u64 packets_in;
+	__u64 bytes_in; /* from the IP header on */
+	__u64 packets_out;
+	__u64 bytes_out;
+	__u64 flows_new;
+	__u64 flows_closed; /* TCP: FIN from both sides or RST; VM tier: server's FIN or any RST */
+	__u64 resets_in;
+	__u64 resets_out;
+};
+FLARE_ASSERT_SIZE(struct flare_traffic, 64);
+
+/* Entry of `service_counters` at [cpu * services + service id]: one writer, no atomics. */
+struct flare_service_counters {
+	struct flare_traffic tier[2];
+	__u64 spilled[4]; /* by FLARE_SPILL_* */
+	__u64 observed[4]; /* would have been spilled, by FLARE_SPILL_*; policy observe */
+	__u64 refused[12]; /* by FLARE_REFUSAL_* */
+	__u64 handshakes; /* spilled TCP flows whose handshake completed */
+	__u64 port_probes; /* tries made to reserve a port */
+	__u64 stale_decisions; /* new flows decided by the fallback, the heartbeat being too old */
+	__u64 zero[1];
+};
+FLARE_ASSERT_SIZE(struct flare_service_counters, 320);
+
+/* Entry of `backend_counters` at [cpu * backends + backend id]. */
+struct flare_backend_counters {
+	struct flare_traffic traffic;
+};
+FLARE_ASSERT_SIZE(struct flare_backend_counters, 64);
+
+/* Entry of `reason_counters`, by CPU. */
+#define FLARE_REASON_SLOTS 64
+struct flare_reason_counters {
+	__u64 packets[4][FLARE_REASON_SLOTS]; /* by FLARE_HOOK_*, FLARE_REASON_* */
+};
+FLARE_ASSERT_SIZE(struct flare_reason_counters, 2048);
+
+#endif
