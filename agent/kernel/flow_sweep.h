@@ -1,0 +1,57 @@
+// The agent's garbage collector of translated flows. It walks in small steps so that the event loop
+// stays quick, and deletes only what is unchanged since it looked.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/result.h"
+#include "kernel/maps.h"
+
+namespace flare {
+
+/// What a flow's two entries and the settings say about it; pure, for the sweep and for flarectl.
+struct FlowAge {
+  enum class State : std::uint8_t { kHandshake, kEstablished, kClosing, kReset, kUnreplied, kReplied };
+  State state = State::kEstablished;
+  std::uint64_t used_ns = 0;     ///< last packet of either direction
+  std::uint64_t expires_ns = 0;  ///< when it may go
+};
+/// `forward` and `reverse` are the entries of one flow; `reverse` may be null (its twin is missing).
+FlowAge flow_age(const flare_flow& forward, const flare_flow* reverse,
+                 const flare_settings& settings);
+std::string_view flow_state_word(FlowAge::State state);
+
+/// What the sweep did since it was made, or in one step.
+struct SweepReport {
+  std::uint64_t seen = 0;      ///< forward entries looked at
+  std::uint64_t expired = 0;   ///< flows deleted, both entries
+  std::uint64_t orphans = 0;   ///< entries deleted whose twin was missing
+  std::uint64_t spared = 0;    ///< changed between the look and the deletion, so left
+  std::uint64_t closed = 0;    ///< expired flows that no packet had closed: counted as closed here
+  bool pass_done = false;      ///< a whole walk ended with this step
+  /// After a whole walk: by how much each service's `active` was corrected (only those that were).
+  struct Correction {
+    std::uint32_t service_id = 0;
+    std::int64_t by = 0;
+  };
+  std::vector<Correction> corrections;
+};
+
+/// Walks `flows`, then `embryos`, a step at a time. One sweep a process: it is a writer of `flows`.
+class FlowSweep {
+ public:
+  explicit FlowSweep(const Maps& maps);
+
+  /// Looks at about `budget` entries. `now_ns` is CLOCK_MONOTONIC.
+  Result<SweepReport> step(std::uint64_t now_ns, std::uint32_t budget = 4096);
+
+ private:
+  const Maps& maps_;
+  MapCursor cursor_;
+  bool in_embryos_ = false;
+  std::uint64_t pass_started_ns_ = 0;
+  std::vector<std::uint64_t> counted_;  ///< live flows of this pass, by service id
+};
+
+}  // namespace flare

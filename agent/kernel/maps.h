@@ -1,0 +1,89 @@
+// All maps of the datapath, opened from their pins: with the agent alive or dead.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "flare/abi.h"
+#include "kernel/mapped_array.h"
+#include "kernel/table_map.h"
+#include "kernel/typed_map.h"
+
+namespace flare {
+
+/// `<pin_dir>/v<FLARE_ABI_VERSION>`, where this layout's maps are pinned.
+std::filesystem::path layout_dir(const std::filesystem::path& pin_dir);
+
+/// A service as flarectl and the agent meet it in the maps.
+struct ServiceEntry {
+  std::string name;
+  flare_service_key key{};
+  flare_service service{};
+  flare_service_info info{};
+};
+
+/// The maps of one pin directory. Sizes were checked when they were opened and belong together.
+struct Maps {
+  /// Opens every pinned map. The error says what to do: become root, mount bpffs, start the agent,
+  /// use the flarectl of the other layout.
+  static Result<Maps> open(const std::filesystem::path& pin_dir, Access access);
+
+  TypedMap<std::uint32_t, flare_settings> settings;            ///< [0]
+  MappedArray<flare_heartbeat> heartbeat;                      ///< [0]
+  TypedMap<flare_service_key, flare_service> services;
+  TypedMap<std::uint32_t, flare_backend> backends;             ///< by backend id
+  TableMap tables;
+  TypedMap<std::uint32_t, flare_service_info> service_info;    ///< by service id
+  TypedMap<std::uint32_t, flare_interface> interfaces;         ///< by ifindex
+  TypedMap<flare_flow_key, flare_flow> flows;
+  TypedMap<flare_flow_key, flare_flow> embryos;
+  TypedMap<flare_fragment_key, flare_fragment> fragments;
+  TypedMap<std::uint32_t, flare_vm_syn> vm_syns;
+  MappedArray<flare_admission> admission;                      ///< by service id
+  MappedArray<flare_service_counters> service_counters;        ///< [cpu * services_max() + id]
+  MappedArray<flare_backend_counters> backend_counters;        ///< [cpu * backends_max() + id]
+  MappedArray<flare_reason_counters> reason_counters;          ///< [cpu]
+
+  std::uint32_t services_max() const { return service_info.max_entries(); }
+  std::uint32_t backends_max() const { return backends.max_entries(); }
+  std::uint32_t cpus() const { return reason_counters.size(); }
+
+  /// Sums over all CPUs. They only grow until the map is made anew.
+  flare_service_counters service_totals(std::uint32_t service_id) const;
+  flare_backend_counters backend_totals(std::uint32_t backend_id) const;
+  flare_reason_counters reason_totals() const;
+  /// Starts the counts of a service or backend id that is given to somebody else at 0.
+  void clear_service_counters(std::uint32_t service_id) const;
+  void clear_backend_counters(std::uint32_t backend_id) const;
+
+  /// Every configured service, by name.
+  Result<std::vector<ServiceEntry>> service_entries() const;
+  /// Every backend in use with its id, by id.
+  struct BackendEntry {
+    std::uint32_t id = 0;
+    flare_backend backend{};
+  };
+  Result<std::vector<BackendEntry>> backend_entries() const;
+};
+
+/// The words of abi.h. An unknown number gives "?".
+std::string_view tier_word(std::uint32_t tier);
+std::string_view hook_word(std::uint32_t hook);
+std::string_view backend_state_word(std::uint32_t state);
+std::string_view placement_word(std::uint32_t placement);
+std::string_view policy_word(std::uint32_t policy);
+std::string_view overload_word(std::uint32_t overload);
+std::string_view fallback_word(std::uint32_t fallback);
+std::string_view spill_cause_word(std::uint32_t cause);
+std::string_view refusal_word(std::uint32_t refusal);
+std::string_view reason_word(std::uint32_t reason);
+std::string_view attach_mode_word(std::uint32_t mode);
+flare_fate reason_fate(std::uint32_t reason);
+std::string_view fate_word(flare_fate fate);
+
+}  // namespace flare
