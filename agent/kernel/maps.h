@@ -11,13 +11,11 @@
 #include "base/result.h"
 #include "flare/abi.h"
 #include "kernel/mapped_array.h"
+#include "kernel/pin_dir.h"
 #include "kernel/table_map.h"
 #include "kernel/typed_map.h"
 
 namespace flare {
-
-/// `<pin_dir>/v<FLARE_ABI_VERSION>`, where this layout's maps are pinned.
-std::filesystem::path layout_dir(const std::filesystem::path& pin_dir);
 
 /// A service as flarectl and the agent meet it in the maps.
 struct ServiceEntry {
@@ -43,7 +41,7 @@ struct Maps {
   TypedMap<flare_flow_key, flare_flow> flows;
   TypedMap<flare_flow_key, flare_flow> embryos;
   TypedMap<flare_fragment_key, flare_fragment> fragments;
-  TypedMap<std::uint32_t, flare_vm_syn> vm_syns;
+  TypedMap<std::uint32_t, flare_vm_flow> vm_flows;
   MappedArray<flare_admission> admission;                      ///< by service id
   MappedArray<flare_service_counters> service_counters;        ///< [cpu * services_max() + id]
   MappedArray<flare_backend_counters> backend_counters;        ///< [cpu * backends_max() + id]
