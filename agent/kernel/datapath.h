@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,15 +12,11 @@
 
 #include "base/result.h"
 #include "flare/abi.h"
+#include "kernel/libbpf_log.h"
 #include "kernel/maps.h"
 #include "model/config.h"
 
 namespace flare {
-
-/// Where libbpf's messages go, already demoted one level: a libbpf warning is `kInfo`, as the error
-/// that we return says it better.
-enum class LibbpfLevel : std::uint8_t { kInfo, kDebug, kTrace };
-using LibbpfSink = std::function<void(LibbpfLevel, std::string_view)>;
 
 struct LoadOptions {
   std::filesystem::path pin_dir = "/sys/fs/bpf/flare";
@@ -91,8 +86,9 @@ class Datapath {
   /// Its kernel id: what an attached hook must show.
   std::uint32_t program_id(flare_hook hook) const;
 
+  struct State;  ///< what stays out of this header: the generated skeletons
+
  private:
-  struct State;
   explicit Datapath(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

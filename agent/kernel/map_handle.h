@@ -53,6 +53,8 @@ class MapHandle {
   Result<void> update(const void* key, const void* value, MapUpdate mode) const;
   /// False where there was no such key.
   Result<bool> erase(const void* key) const;
+  /// Erases a hash's entry and copies what it held at that moment; false where there was none.
+  Result<bool> take(const void* key, void* value) const;
 
   /// One step of a batch walk. `cursor` is opaque (at least max(key size, 8) bytes) and `first` says
   /// that it holds nothing yet. Returns how many entries were copied; `*last` says the walk is over.

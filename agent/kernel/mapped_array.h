@@ -102,6 +102,12 @@ class MappedArray {
   Word sub(std::uint32_t index, AbiWord Value::* field, Word delta) const {
     return add(index, field, Word{0} - delta);
   }
+  /// Adds 1 to the word that `pick(Value&)` returns a reference to, for nested fields.
+  template <typename Pick>
+  void bump(std::uint32_t index, Pick pick) const {
+    assert(access_ == Access::kReadWrite);
+    std::atomic_ref<AbiWord>(pick(at(index))).fetch_add(1, std::memory_order_relaxed);
+  }
   /// Subtracts, but stops at 0; returns how much was taken off.
   Word sub_to_zero(std::uint32_t index, AbiWord Value::* field, Word delta) const {
     assert(access_ == Access::kReadWrite);

@@ -63,6 +63,14 @@ class TypedMap {
   /// False where there was no such key.
   Result<bool> erase(const Key& key) const { return handle_.erase(&key); }
 
+  /// Erases an entry of a hash and returns what it held at that moment, if there was one.
+  Result<std::optional<Value>> take(const Key& key) const {
+    Value value;
+    auto taken = handle_.take(&key, &value);
+    if (!taken) return taken.error();
+    return *taken ? std::optional<Value>(value) : std::nullopt;
+  }
+
   /// The next entries after `cursor`, about `room` of them (more where one bucket of a hash holds
   /// more). Empty when the walk is over; `cursor` then stands at the start again. An entry that is
   /// inserted or erased meanwhile may or may not be seen.

@@ -1,0 +1,208 @@
+// Loading: sizes, settings, pins, the verifier. Attaching is in datapath_attach.cpp.
+#include "kernel/datapath.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "kernel/datapath_state.h"
+#include "kernel/privilege.h"
+#include "kernel/program_info.h"
+
+namespace flare {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kLoadNeeds = "CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON";
+
+MapSizes map_sizes(const LimitConfig& limits, std::uint32_t cpus) {
+  return {
+      {"services", limits.services, "limits.services", 1},
+      {"service_info", limits.services, "limits.services", 1},
+      {"tables", std::uint64_t{limits.services} * 2, "limits.services", 2},
+      {"admission", limits.services, "limits.services", 1},
+      {"backends", limits.backends, "limits.backends", 1},
+      {"flows", std::uint64_t{limits.flows} * 2, "limits.flows", 2},
+      {"embryos", std::uint64_t{limits.embryos} * 2, "limits.embryos", 2},
+      {"service_counters", std::uint64_t{limits.services} * cpus, "limits.services", cpus},
+      {"backend_counters", std::uint64_t{limits.backends} * cpus, "limits.backends", cpus},
+      {"reason_counters", cpus, "possible CPUs", 1},
+  };
+}
+
+Result<void> check_limits(const LimitConfig& limits) {
+  struct Bound {
+    const char* name;
+    std::uint64_t value;
+    std::uint64_t max;
+  };
+  const std::array bounds{
+      Bound{"limits.services", limits.services, FLARE_SERVICES_MAX},
+      Bound{"limits.backends", limits.backends, FLARE_BACKENDS_MAX},
+      Bound{"limits.flows", limits.flows, FLARE_FLOWS_MAX / 2},
+      Bound{"limits.embryos", limits.embryos, FLARE_EMBRYOS_MAX / 2},
+  };
+  for (const Bound& bound : bounds) {
+    if (bound.value >= 1 && bound.value <= bound.max) continue;
+    return Error(std::string(bound.name) + " is " + std::to_string(bound.value) +
+                 ", not 1 to " + std::to_string(bound.max));
+  }
+  return {};
+}
+
+/// Refuses limits that the pinned maps were not made for: their size cannot change while they live.
+Result<void> check_pinned(const fs::path& dir, const MapSizes& sizes) {
+  for (const MapSize& size : sizes) {
+    auto map = MapHandle::open(dir / size.name, Access::kRead);
+    if (!map) return map.error();
+    if (map->max_entries() == size.entries) continue;
+    return Error("the configuration says " + std::string(size.limit) + " = " +
+                 std::to_string(size.entries / size.per_limit) + ", but the running datapath has " +
+                 std::to_string(map->max_entries() / size.per_limit) +
+                 ": keep that figure, or remove the datapath first (flarectl detach --yes; "
+                 "spilled flows break)");
+  }
+  return {};
+}
+
+/// Finds out whether a whole set of maps is pinned. Remains of a load that was killed half-way, with
+/// nothing attached yet, are removed.
+Result<bool> find_pinned(const fs::path& pin_dir) {
+  fs::path dir = layout_dir(pin_dir);
+  std::vector<std::string> pinned = pinned_names(dir);
+  std::string missing;
+  std::size_t present = 0;
+  for (const std::string& name : map_names()) {
+    if (std::binary_search(pinned.begin(), pinned.end(), name)) {
+      ++present;
+    } else {
+      missing += (missing.empty() ? "" : ", ") + name;
+    }
+  }
+  if (missing.empty()) return true;
+  if (present == 0) return false;
+  bool attached = !LinkPins(links_dir(pin_dir)).list().empty();
+  if (auto interfaces = TypedMap<std::uint32_t, flare_interface>::open(dir / "interfaces",
+                                                                       Access::kRead)) {
+    auto count = interfaces->count();
+    attached = attached || !count || *count > 0;
+  }
+  if (attached) {
+    return Error("the datapath under " + dir.string() + " has lost pins (" + missing +
+                 "): remove it and start again (flarectl detach --yes)");
+  }
+  std::error_code ignored;
+  for (const std::string& name : map_names()) fs::remove(dir / name, ignored);
+  return false;
+}
+
+Result<void> set_sizes(bpf_object* object, const MapSizes& sizes) {
+  for (const MapSize& size : sizes) {
+    bpf_map* map = bpf_object__find_map_by_name(object, size.name);
+    if (map == nullptr) return Error(std::string("the BPF object has no map '") + size.name + "'");
+    int failed = bpf_map__set_max_entries(map, static_cast<__u32>(size.entries));
+    if (failed != 0) {
+      return Error::from_errno(std::string("cannot size map '") + size.name + "'", -failed);
+    }
+  }
+  return {};
+}
+
+/// Opens one object, gives it sizes and settings and has the kernel verify it.
+template <typename Skeleton, typename Destroy>
+Result<std::unique_ptr<Skeleton, Destroy>> load_one(const LoadOptions& options,
+                                                    const MapSizes& sizes) {
+  std::string pin_root = layout_dir(options.pin_dir).string();
+  LIBBPF_OPTS(bpf_object_open_opts, open, .pin_root_path = pin_root.c_str());
+  std::unique_ptr<Skeleton, Destroy> skeleton(Skeleton::open(&open));
+  if (!skeleton) return Error::from_errno("cannot read the built-in BPF object", errno);
+  auto sized = set_sizes(skeleton->obj, sizes);
+  if (!sized) return sized.error();
+  skeleton->rodata->services_max = options.limits.services;
+  skeleton->rodata->backends_max = options.limits.backends;
+  int failed = Skeleton::load(skeleton.get());
+  if (failed != 0) {
+    return refused("the kernel refuses the BPF programs", -failed, kLoadNeeds);
+  }
+  return skeleton;
+}
+
+/// Removes the map pins that a failed first load has left.
+void remove_pins(const fs::path& pin_dir) {
+  std::error_code ignored;
+  for (const std::string& name : map_names()) fs::remove(layout_dir(pin_dir) / name, ignored);
+}
+
+}  // namespace
+
+Datapath::Datapath(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Datapath::Datapath(Datapath&&) noexcept = default;
+Datapath& Datapath::operator=(Datapath&&) noexcept = default;
+Datapath::~Datapath() = default;
+
+Result<Datapath> Datapath::load(const LoadOptions& options) {
+  set_libbpf_sink(options.libbpf_sink);
+  auto sane = check_limits(options.limits);
+  if (!sane) return sane.error();
+  int cpus = libbpf_num_possible_cpus();
+  if (cpus <= 0) return Error::from_errno("cannot count the possible CPUs", -cpus);
+  auto sizes = map_sizes(options.limits, static_cast<std::uint32_t>(cpus));
+  auto made = make_pin_dirs(options.pin_dir);
+  if (!made) return made.error();
+  auto pinned = find_pinned(options.pin_dir);
+  if (!pinned) return pinned.error();
+  if (*pinned) {
+    auto fits = check_pinned(layout_dir(options.pin_dir), sizes);
+    if (!fits) return fits.error();
+  }
+  auto state = State::load(options, sizes);
+  if (!state) {
+    if (!*pinned) remove_pins(options.pin_dir);
+    return state.error();
+  }
+  (*state)->adopted = *pinned;
+  return Datapath(*std::move(state));
+}
+
+Result<std::unique_ptr<Datapath::State>> Datapath::State::load(const LoadOptions& options,
+                                                               const MapSizes& sizes) {
+  auto xdp = load_one<flare_xdp, DestroyXdp>(options, sizes);
+  if (!xdp) return xdp.error().within("XDP");
+  auto tc = load_one<flare_tc, DestroyTc>(options, sizes);
+  if (!tc) return tc.error().within("tc");
+  auto opened = open_maps_to_group(options.pin_dir);
+  if (!opened) return opened.error();
+  auto maps = Maps::open(options.pin_dir, Access::kReadWrite);
+  if (!maps) return maps.error();
+  return std::make_unique<State>(State{options.pin_dir, false, *std::move(xdp), *std::move(tc),
+                                       *std::move(maps), LinkPins(links_dir(options.pin_dir)), {}});
+}
+
+const Maps& Datapath::maps() const { return state_->maps; }
+bool Datapath::adopted() const { return state_->adopted; }
+
+int Datapath::program_fd(flare_hook hook) const {
+  switch (hook) {
+    case FLARE_HOOK_XDP:
+      return bpf_program__fd(state_->xdp->progs.flare_xdp);
+    case FLARE_HOOK_TC_INGRESS:
+      return bpf_program__fd(state_->tc->progs.flare_tc_ingress);
+    case FLARE_HOOK_TC_COMPANION:
+      return bpf_program__fd(state_->tc->progs.flare_tc_companion);
+    case FLARE_HOOK_TC_EGRESS:
+      return bpf_program__fd(state_->tc->progs.flare_tc_egress);
+    case FLARE_HOOKS_COUNT:
+      break;
+  }
+  return -1;
+}
+
+std::uint32_t Datapath::program_id(flare_hook hook) const {
+  return program_info_of_fd(program_fd(hook)).id;
+}
+
+}  // namespace flare

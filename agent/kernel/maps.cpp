@@ -1,0 +1,180 @@
+#include "kernel/maps.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "kernel/privilege.h"
+
+namespace flare {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The layouts other than ours that are pinned there, as "v2, v3".
+std::string other_layouts(const fs::path& pin_dir) {
+  std::string found;
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator(pin_dir, failed)) {
+    std::string name = entry.path().filename().string();
+    if (name.size() < 2 || name[0] != 'v' || entry.path() == layout_dir(pin_dir)) continue;
+    found += (found.empty() ? "" : ", ") + name;
+  }
+  return found;
+}
+
+/// Why the layout directory cannot be read, and what to do; nothing where it can.
+std::optional<Error> why_unreachable(const fs::path& pin_dir) {
+  fs::path dir = layout_dir(pin_dir);
+  if (::access(dir.c_str(), R_OK | X_OK) == 0) return std::nullopt;
+  int cause = errno;
+  if (cause == EACCES) {
+    return refused("cannot read " + dir.string(), cause, "root, or membership of group 'flare'");
+  }
+  if (cause != ENOENT) return Error::from_errno("cannot read " + dir.string(), cause);
+  if (!is_on_bpffs(pin_dir)) {
+    return Error(pin_dir.string() +
+                 " is not on a BPF file system: mount -t bpf bpf /sys/fs/bpf, then start flared");
+  }
+  std::string others = other_layouts(pin_dir);
+  if (!others.empty()) {
+    return Error("the datapath under " + pin_dir.string() + " has layout " + others +
+                 ", this program knows v" + std::to_string(FLARE_ABI_VERSION) +
+                 ": use the flarectl that came with the running flared");
+  }
+  return Error("no datapath under " + pin_dir.string() +
+               ": flared has not run on this machine since it started, or was detached "
+               "(systemctl start flared; another pin directory: --pin-dir)");
+}
+
+/// Opens maps one after the other and keeps the first error, so that the list of maps stays a list.
+class Opener {
+ public:
+  Opener(fs::path dir, Access access) : dir_(std::move(dir)), access_(access) {}
+
+  template <typename Map>
+  std::optional<Map> open(const char* name) {
+    if (error_) return std::nullopt;
+    auto map = open_as<Map>(dir_ / name);
+    if (map) return *std::move(map);
+    error_ = map.error();
+    return std::nullopt;
+  }
+  const std::optional<Error>& error() const { return error_; }
+
+ private:
+  template <typename Map>
+  Result<Map> open_as(const fs::path& path) {
+    return Map::open(path, access_);
+  }
+
+  fs::path dir_;
+  Access access_;
+  std::optional<Error> error_;
+};
+
+/// The sizes that indexes rely on.
+Result<void> check_sizes(const Maps& maps) {
+  bool services_agree = maps.admission.size() >= maps.services_max() &&
+                        maps.service_counters.size() == maps.services_max() * maps.cpus() &&
+                        maps.tables.handle().max_entries() >= maps.services_max() * 2;
+  bool backends_agree = maps.backend_counters.size() == maps.backends_max() * maps.cpus();
+  if (services_agree && backends_agree) return {};
+  return Error("the sizes of the pinned maps do not belong together: detach and start flared again "
+               "(flarectl detach --yes)");
+}
+
+}  // namespace
+
+Result<Maps> Maps::open(const fs::path& pin_dir, Access access) {
+  if (auto why = why_unreachable(pin_dir)) return *why;
+  Opener opener(layout_dir(pin_dir), access);
+  auto settings = opener.open<decltype(Maps::settings)>("settings");
+  auto heartbeat = opener.open<decltype(Maps::heartbeat)>("heartbeat");
+  auto services = opener.open<decltype(Maps::services)>("services");
+  auto backends = opener.open<decltype(Maps::backends)>("backends");
+  auto tables = opener.open<TableMap>("tables");
+  auto service_info = opener.open<decltype(Maps::service_info)>("service_info");
+  auto interfaces = opener.open<decltype(Maps::interfaces)>("interfaces");
+  auto flows = opener.open<decltype(Maps::flows)>("flows");
+  auto embryos = opener.open<decltype(Maps::embryos)>("embryos");
+  auto fragments = opener.open<decltype(Maps::fragments)>("fragments");
+  auto vm_flows = opener.open<decltype(Maps::vm_flows)>("vm_flows");
+  auto admission = opener.open<decltype(Maps::admission)>("admission");
+  auto service_counters = opener.open<decltype(Maps::service_counters)>("service_counters");
+  auto backend_counters = opener.open<decltype(Maps::backend_counters)>("backend_counters");
+  auto reason_counters = opener.open<decltype(Maps::reason_counters)>("reason_counters");
+  if (opener.error()) return *opener.error();
+  Maps maps{*std::move(settings),         *std::move(heartbeat),        *std::move(services),
+            *std::move(backends),         *std::move(tables),           *std::move(service_info),
+            *std::move(interfaces),       *std::move(flows),            *std::move(embryos),
+            *std::move(fragments),        *std::move(vm_flows),         *std::move(admission),
+            *std::move(service_counters), *std::move(backend_counters), *std::move(reason_counters)};
+  auto sound = check_sizes(maps);
+  if (!sound) return sound.error();
+  return maps;
+}
+
+flare_service_counters Maps::service_totals(std::uint32_t service_id) const {
+  flare_service_counters sum{};
+  for (std::uint32_t cpu = 0; cpu < cpus(); ++cpu) {
+    service_counters.accumulate(cpu * services_max() + service_id, sum);
+  }
+  return sum;
+}
+
+flare_backend_counters Maps::backend_totals(std::uint32_t backend_id) const {
+  flare_backend_counters sum{};
+  for (std::uint32_t cpu = 0; cpu < cpus(); ++cpu) {
+    backend_counters.accumulate(cpu * backends_max() + backend_id, sum);
+  }
+  return sum;
+}
+
+flare_reason_counters Maps::reason_totals() const {
+  flare_reason_counters sum{};
+  for (std::uint32_t cpu = 0; cpu < cpus(); ++cpu) reason_counters.accumulate(cpu, sum);
+  return sum;
+}
+
+void Maps::clear_service_counters(std::uint32_t service_id) const {
+  for (std::uint32_t cpu = 0; cpu < cpus(); ++cpu) {
+    service_counters.clear(cpu * services_max() + service_id);
+  }
+}
+
+void Maps::clear_backend_counters(std::uint32_t backend_id) const {
+  for (std::uint32_t cpu = 0; cpu < cpus(); ++cpu) {
+    backend_counters.clear(cpu * backends_max() + backend_id);
+  }
+}
+
+Result<std::vector<ServiceEntry>> Maps::service_entries() const {
+  std::vector<ServiceEntry> entries;
+  auto walked = services.for_each([&](const flare_service_key& key, const flare_service& service) {
+    ServiceEntry entry{"", key, service, {}};
+    if (auto info = service_info.lookup(service.id)) entry.info = *info;
+    entry.info.name[FLARE_NAME_BYTES - 1] = '\0';
+    entry.name = entry.info.name;
+    entries.push_back(std::move(entry));
+  });
+  if (!walked) return walked.error();
+  std::sort(entries.begin(), entries.end(),
+            [](const ServiceEntry& a, const ServiceEntry& b) { return a.name < b.name; });
+  return entries;
+}
+
+Result<std::vector<Maps::BackendEntry>> Maps::backend_entries() const {
+  std::vector<BackendEntry> entries;
+  auto walked = backends.for_each([&](std::uint32_t id, const flare_backend& backend) {
+    if (backend.port != 0) entries.push_back({id, backend});
+  });
+  if (!walked) return walked.error();
+  std::sort(entries.begin(), entries.end(),
+            [](const BackendEntry& a, const BackendEntry& b) { return a.id < b.id; });
+  return entries;
+}
+
+}  // namespace flare

@@ -1,0 +1,17 @@
+#include "kernel/privilege.h"
+
+#include <cerrno>
+#include <unistd.h>
+
+namespace flare {
+
+Error refused(std::string_view what, int errno_value, std::string_view needs) {
+  Error error = Error::from_errno(what, errno_value);
+  if (errno_value != EPERM && errno_value != EACCES) return error;
+  std::string text = error.message() + " (needs " + std::string(needs);
+  text += ::geteuid() == 0 ? "; this root lacks it: is this a restricted container or unit?)"
+                           : "; run as root, e.g. with sudo)";
+  return Error(std::move(text));
+}
+
+}  // namespace flare

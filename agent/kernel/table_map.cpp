@@ -1,0 +1,107 @@
+#include "kernel/table_map.h"
+
+#include <bpf/bpf.h>
+#include <linux/bpf.h>
+
+#include <cerrno>
+#include <numeric>
+
+#include "kernel/privilege.h"
+
+namespace flare {
+namespace {
+
+std::uint32_t place_of(std::uint32_t service_id, flare_tier tier) {
+  return service_id * FLARE_TIERS_COUNT + tier;
+}
+
+std::string described(std::uint32_t service_id, flare_tier tier) {
+  return "the selection table of service " + std::to_string(service_id) + ", tier " +
+         std::to_string(tier);
+}
+
+/// A map of 1 + slots entries: the number of slots, then the slots.
+Result<UniqueFd> make_inner(std::span<const std::uint32_t> slots) {
+  auto entries = static_cast<__u32>(slots.size() + 1);
+  LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_INNER_MAP);
+  UniqueFd fd(bpf_map_create(BPF_MAP_TYPE_ARRAY, "flare_table", sizeof(__u32), sizeof(__u32),
+                             entries, &opts));
+  if (!fd) return refused("cannot make a selection table", errno, "CAP_BPF");
+  std::vector<std::uint32_t> keys(entries);
+  std::iota(keys.begin(), keys.end(), 0U);
+  std::vector<std::uint32_t> values;
+  values.reserve(entries);
+  values.push_back(entries - 1);
+  values.insert(values.end(), slots.begin(), slots.end());
+  __u32 written = entries;
+  if (bpf_map_update_batch(fd.get(), keys.data(), values.data(), &written, nullptr) != 0) {
+    return Error::from_errno("cannot fill a selection table", errno);
+  }
+  return fd;
+}
+
+}  // namespace
+
+Result<TableMap> TableMap::adopt(MapHandle handle) {
+  auto fits = handle.expect({sizeof(std::uint32_t), sizeof(std::uint32_t)});
+  if (!fits) return fits.error();
+  if (handle.type() != BPF_MAP_TYPE_ARRAY_OF_MAPS) {
+    return Error("map '" + handle.name() + "' is no array of maps");
+  }
+  return TableMap(std::move(handle));
+}
+
+Result<TableMap> TableMap::open(const std::filesystem::path& pin, Access access) {
+  auto handle = MapHandle::open(pin, access);
+  if (!handle) return handle.error();
+  return adopt(*std::move(handle));
+}
+
+Result<void> TableMap::publish(std::uint32_t service_id, flare_tier tier,
+                               std::span<const std::uint32_t> slots) const {
+  if (slots.empty() || slots.size() > FLARE_TABLE_SLOTS_MAX) {
+    return Error("cannot publish " + described(service_id, tier) + ": " +
+                 std::to_string(slots.size()) + " slots, not 1 to " +
+                 std::to_string(FLARE_TABLE_SLOTS_MAX));
+  }
+  auto inner = make_inner(slots);
+  if (!inner) return inner.error().within("cannot publish " + described(service_id, tier));
+  std::uint32_t place = place_of(service_id, tier);
+  int fd = inner->get();
+  return handle_.update(&place, &fd, MapUpdate::kAny);
+}
+
+Result<void> TableMap::withdraw(std::uint32_t service_id, flare_tier tier) const {
+  std::uint32_t place = place_of(service_id, tier);
+  auto erased = handle_.erase(&place);
+  if (!erased) return erased.error();
+  return {};
+}
+
+Result<std::vector<std::uint32_t>> TableMap::read(std::uint32_t service_id,
+                                                  flare_tier tier) const {
+  std::uint32_t place = place_of(service_id, tier);
+  std::uint32_t inner_id = 0;
+  if (!handle_.lookup(&place, &inner_id) || inner_id == 0) return std::vector<std::uint32_t>{};
+  UniqueFd fd(bpf_map_get_fd_by_id(inner_id));
+  if (!fd) {
+    return refused("cannot open " + described(service_id, tier), errno, "CAP_SYS_ADMIN");
+  }
+  auto inner = MapHandle::adopt(std::move(fd), "flare_table");
+  if (!inner) return inner.error();
+  auto fits = inner->expect({sizeof(std::uint32_t), sizeof(std::uint32_t)});
+  if (!fits) return fits.error();
+  std::uint32_t entries = inner->max_entries();
+  std::vector<std::uint32_t> values;
+  values.reserve(entries);
+  for (std::uint32_t key = 0; key < entries; ++key) {
+    std::uint32_t value = 0;
+    if (!inner->lookup(&key, &value)) break;
+    if (key > 0 && key > values.front()) break;
+    values.push_back(value);
+  }
+  if (!values.empty()) values.erase(values.begin());
+  return values;
+}
+
+}  // namespace flare
