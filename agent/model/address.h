@@ -1,6 +1,7 @@
 // Addresses and endpoints as text and as the datapath keeps them.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>

@@ -1,0 +1,20 @@
+// Time as an argument: the parts take a Clock, so that a test can hand them its own.
+#pragma once
+
+#include <cstdint>
+
+namespace flare {
+
+/// Nanoseconds of CLOCK_MONOTONIC, the clock that the datapath reads by bpf_ktime_get_ns().
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual std::uint64_t now_ns() const = 0;
+};
+
+class MonotonicClock final : public Clock {
+ public:
+  std::uint64_t now_ns() const override;
+};
+
+}  // namespace flare

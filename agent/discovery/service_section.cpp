@@ -1,0 +1,187 @@
+// One service of the configuration.
+#include <algorithm>
+#include <cstddef>
+
+#include "discovery/field_kinds.h"
+#include "discovery/sections.h"
+
+namespace flare {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::size_t kNameBytes = FLARE_NAME_BYTES - 1;
+constexpr std::uint32_t kWeightMax = 65'535;
+/// The hour's count has 40 bits in the datapath; this is far below and far above any need.
+constexpr std::uint64_t kHourBudgetMax = 1'000'000'000;
+
+bool is_service_name(std::string_view name) {
+  return !name.empty() && name.size() <= kNameBytes &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+         });
+}
+
+void read_backend(const YamlNode& node, const std::string& key, ServiceConfig& service,
+                  ServicePlaces& places, Problems& problems) {
+  BackendConfig backend;
+  Place place = node.place;
+  const FieldReader endpoint = [&](const YamlNode& value, const std::string& field) {
+    place = value.place;
+    if (const auto read = read_endpoint(value, field, problems)) backend.endpoint = *read;
+  };
+  read_fields(node, key,
+              {{"endpoint", endpoint, "an address and port as 192.0.2.1:80"},
+               integer_field("weight", {0, kWeightMax, "relative; 0 takes no new flows"},
+                             backend.weight, problems),
+               word_field("state", {"active", "draining", "down"}, backend.state, problems)},
+              problems);
+  service.serverless.push_back(backend);
+  places.backends.push_back(place);
+}
+
+void read_formula(const YamlNode& node, const std::string& key, FormulaConfig& formula,
+                  Problems& problems) {
+  read_fields(node, key,
+              {duration_field("interval", {milliseconds(100), milliseconds(60'000)},
+                              formula.interval, problems),
+               number_field("significance", {0, 10, "standard deviations; 0 counts all growth"},
+                            formula.significance, problems)},
+              problems);
+}
+
+void read_spend(const YamlNode& node, const std::string& key, SpendConfig& spend,
+                Problems& problems) {
+  read_fields(
+      node, key,
+      {number_field("per_second", {0.001, 1e6, "spilled flows a second"}, spend.per_second,
+                    problems),
+       integer_field("burst", {1, 1'000'000, "spilled flows at once"}, spend.burst, problems),
+       integer_field("per_hour", {0, kHourBudgetMax, "spilled flows an hour; 0 spills nothing"},
+                     spend.per_hour, problems),
+       integer_field("active", {0, FLARE_FLOWS_MAX, "concurrent spilled flows; 0 is no limit"},
+                     spend.active, problems),
+       integer_field("ramp_instances", {0, 1'000'000, "growth of concurrency; 0 is no limit"},
+                     spend.ramp_instances, problems),
+       duration_field("ramp_every", {milliseconds(100), milliseconds(3'600'000)}, spend.ramp_every,
+                      problems)},
+      problems);
+}
+
+void read_price(const YamlNode& node, const std::string& key, PriceConfig& price,
+                Problems& problems) {
+  read_fields(
+      node, key,
+      {number_field("usd_per_gb_second", {0, 1, "US dollars"}, price.usd_per_gb_second, problems),
+       number_field("usd_per_million_requests", {0, 1e6, "US dollars"},
+                    price.usd_per_million_requests, problems),
+       number_field("memory_mb", {1, 1'048'576, "MB of one instance"}, price.memory_mb, problems),
+       number_field("duration_ms", {0, 3'600'000, "ms of one request"}, price.duration_ms,
+                    problems)},
+      problems);
+}
+
+/// Runs `reader` on a map that belongs to `target`.
+template <typename Target>
+FieldReader into(void (*reader)(const YamlNode&, const std::string&, Target&, Problems&),
+                 Target& target, Problems& problems) {
+  return [reader, &target, &problems](const YamlNode& node, const std::string& key) {
+    reader(node, key, target, problems);
+  };
+}
+
+/// Reads one value and keeps its place.
+FieldReader at_place(Place& place, FieldReader read) {
+  return [&place, read = std::move(read)](const YamlNode& node, const std::string& key) {
+    place = node.place;
+    read(node, key);
+  };
+}
+
+std::vector<Field> identity_fields(ServiceConfig& service, ServicePlaces& places,
+                                   Problems& problems) {
+  const FieldReader name = [&](const YamlNode& value, const std::string& key) {
+    if (value.kind == YamlNode::Kind::kScalar && is_service_name(value.text)) {
+      service.name = value.text;
+      return;
+    }
+    problems.refuse(value.place, key, describe(value),
+                    "1 to " + std::to_string(kNameBytes) + " of a-z, 0-9 and -");
+  };
+  const FieldReader frontend = [&](const YamlNode& value, const std::string& key) {
+    if (const auto read = read_endpoint(value, key, problems)) service.frontend = *read;
+  };
+  const FieldReader protocol = [&](const YamlNode& value, const std::string& key) {
+    const auto index = read_word(value, key, {"tcp", "udp"}, problems);
+    if (index) service.protocol = *index == 0 ? Protocol::kTcp : Protocol::kUdp;
+  };
+  return {{"name", at_place(places.name, name), "1 to 63 of a-z, 0-9 and -"},
+          {"frontend", at_place(places.frontend, frontend),
+           "the address and port of the service as 192.0.2.1:80"},
+          {"protocol", protocol, {}},
+          word_field("placement", {"receiver"}, service.placement, problems)};
+}
+
+std::vector<Field> policy_fields(ServiceConfig& service, ServicePlaces& places,
+                                 Problems& problems) {
+  Field policy = word_field("policy", {"observe", "formula"}, service.policy, problems);
+  policy.read = at_place(places.policy, policy.read);
+  Field floor = number_field("min_share", {0, 1, "of new flows"}, service.min_share, problems);
+  floor.read = at_place(places.min_share, floor.read);
+  Field capacity =
+      number_field("capacity_rps", {0.1, 1e7, "new flows a second that the VM tier serves"},
+                   service.capacity_rps, problems);
+  capacity.read = at_place(places.capacity, capacity.read);
+  return {policy,
+          floor,
+          capacity,
+          word_field("overload", {"vm", "reject", "drop"}, service.overload, problems),
+          word_field("fallback", {"bucket", "vm"}, service.fallback, problems),
+          integer_field("bucket_depth", {1, 1'000'000, "tokens"}, service.bucket_depth, problems),
+          {"formula", into(read_formula, service.formula, problems), {}},
+          {"spend", into(read_spend, service.spend, problems), {}},
+          {"price", into(read_price, service.price, problems), {}}};
+}
+
+std::vector<Field> serverless_fields(ServiceConfig& service, ServicePlaces& places,
+                                     Problems& problems) {
+  const FieldReader snat = [&](const YamlNode& node, const std::string& key) {
+    read_items(node, key,
+               [&](const YamlNode& item, const std::string& name) {
+                 const auto address = read_address(item, name, problems);
+                 if (!address) return;
+                 service.snat.push_back(*address);
+                 places.snat.push_back(item.place);
+               },
+               problems);
+  };
+  const FieldReader serverless = [&](const YamlNode& node, const std::string& key) {
+    places.has_serverless = node.kind == YamlNode::Kind::kSequence && !node.items.empty();
+    read_items(node, key,
+               [&](const YamlNode& item, const std::string& name) {
+                 read_backend(item, name, service, places, problems);
+               },
+               problems);
+  };
+  return {{"snat", snat, {}}, {"serverless", at_place(places.serverless, serverless), {}}};
+}
+
+}  // namespace
+
+void read_service(const YamlNode& node, const std::string& key, Draft& draft,
+                  Problems& problems) {
+  ServiceConfig service;
+  ServicePlaces places;
+  places.service = places.name = places.frontend = places.policy = places.min_share =
+      places.serverless = node.place;
+  std::vector<Field> fields = identity_fields(service, places, problems);
+  for (auto& more : {policy_fields(service, places, problems),
+                     serverless_fields(service, places, problems)}) {
+    fields.insert(fields.end(), more.begin(), more.end());
+  }
+  read_fields(node, key, fields, problems);
+  draft.config.services.push_back(std::move(service));
+  draft.services.push_back(std::move(places));
+}
+
+}  // namespace flare

@@ -1,0 +1,151 @@
+#include "loop/line_server.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace flare {
+namespace {
+
+/// Binds to a name beside `path` and renames it there: the path is never without its mode.
+Result<UniqueFd> listening_socket(const std::filesystem::path& path, gid_t group) {
+  const std::string fresh = path.string() + ".new";
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (fresh.size() >= sizeof(address.sun_path)) {
+    return Error("socket path '" + path.string() + "' is too long");
+  }
+  std::memcpy(address.sun_path, fresh.c_str(), fresh.size() + 1);
+
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return Error::from_errno("cannot make a unix socket", errno);
+  ::unlink(fresh.c_str());
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    return Error::from_errno("cannot bind socket '" + path.string() + "'", errno);
+  }
+  if (::chmod(fresh.c_str(), 0660) != 0 ||
+      ::chown(fresh.c_str(), static_cast<uid_t>(-1), group) != 0 || ::listen(fd.get(), 16) != 0 ||
+      ::rename(fresh.c_str(), path.c_str()) != 0) {
+    const int fault = errno;
+    ::unlink(fresh.c_str());
+    return Error::from_errno("cannot set up socket '" + path.string() + "'", fault);
+  }
+  return fd;
+}
+
+}  // namespace
+
+LineServer::LineServer(EventLoop& loop, UniqueFd fd, std::filesystem::path path,
+                       LineServerLimits limits, Handler handler)
+    : loop_(loop),
+      fd_(std::move(fd)),
+      path_(std::move(path)),
+      limits_(limits),
+      handler_(std::move(handler)) {}
+
+Result<std::unique_ptr<LineServer>> LineServer::listen(EventLoop& loop,
+                                                       const std::filesystem::path& path,
+                                                       gid_t group, LineServerLimits limits,
+                                                       Handler handler) {
+  auto fd = listening_socket(path, group);
+  if (!fd) return fd.error();
+  const int number = fd->get();
+  std::unique_ptr<LineServer> server(
+      new LineServer(loop, *std::move(fd), path, limits, std::move(handler)));
+  auto watched = loop.watch(number, EPOLLIN, [self = server.get()](std::uint32_t) {
+    self->accept_all();
+  });
+  if (!watched) return watched.error();
+  return server;
+}
+
+void LineServer::accept_all() {
+  for (;;) {
+    UniqueFd fd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!fd) return;
+    if (clients_.size() >= limits_.clients) continue;
+    ucred credentials{};
+    socklen_t size = sizeof(credentials);
+    if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) continue;
+
+    const int number = fd.get();
+    auto watched = loop_.watch(number, EPOLLIN, [this, number](std::uint32_t events) {
+      on_client(number, events);
+    });
+    if (!watched) continue;
+    Client client;
+    client.fd = std::move(fd);
+    client.peer = {credentials.pid, credentials.uid, credentials.gid};
+    clients_.emplace(number, std::move(client));
+  }
+}
+
+void LineServer::on_client(int fd, std::uint32_t events) {
+  const auto found = clients_.find(fd);
+  if (found == clients_.end()) return;
+  Client& client = found->second;
+  bool open = (events & EPOLLERR) == 0;
+  if (open && (events & EPOLLIN) != 0) open = receive(client);
+  if (open) open = answer_lines(client) && flush(client);
+  if (open && (events & EPOLLIN) == 0 && (events & EPOLLHUP) != 0) open = false;
+  if (!open) {
+    close_client(fd);
+    return;
+  }
+  // While answers wait, or whole lines do, the loop comes back as soon as the client can be written
+  // to; it does not take in more until then.
+  const bool busy = !client.output.empty() || client.input.find('\n') != std::string::npos;
+  if (!loop_.rewatch(fd, busy ? EPOLLOUT : EPOLLIN)) close_client(fd);
+}
+
+bool LineServer::receive(Client& client) {
+  std::array<char, 4096> buffer{};
+  const ssize_t size = ::recv(client.fd.get(), buffer.data(), buffer.size(), 0);
+  if (size < 0) return errno == EAGAIN || errno == EINTR;
+  if (size == 0) return false;
+  client.input.append(buffer.data(), static_cast<std::size_t>(size));
+  return true;
+}
+
+bool LineServer::answer_lines(Client& client) {
+  for (int i = 0; i < limits_.requests_per_turn; ++i) {
+    const std::size_t end = client.input.find('\n');
+    if (end == std::string::npos) return client.input.size() <= limits_.line_bytes;
+    if (end > limits_.line_bytes) return false;
+    const std::string line = client.input.substr(0, end);
+    client.input.erase(0, end + 1);
+    client.output += handler_(client.peer, line);
+    client.output += '\n';
+    if (client.output.size() > limits_.answer_bytes) return false;
+  }
+  return true;
+}
+
+bool LineServer::flush(Client& client) {
+  if (client.output.empty()) return true;
+  const ssize_t sent = ::send(client.fd.get(), client.output.data(), client.output.size(),
+                              MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent < 0) return errno == EAGAIN || errno == EINTR;
+  client.output.erase(0, static_cast<std::size_t>(sent));
+  return true;
+}
+
+void LineServer::close_client(int fd) {
+  loop_.forget(fd);
+  clients_.erase(fd);
+}
+
+LineServer::~LineServer() {
+  for (const auto& [fd, client] : clients_) loop_.forget(fd);
+  loop_.forget(fd_.get());
+  ::unlink(path_.c_str());
+}
+
+}  // namespace flare

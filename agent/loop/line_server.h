@@ -1,0 +1,74 @@
+// A unix socket on which each line gets a line as answer.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "loop/event_loop.h"
+
+namespace flare {
+
+/// Who is at the other end of a connection, as the kernel says (SO_PEERCRED).
+struct Peer {
+  pid_t pid = 0;
+  uid_t uid = 0;
+  gid_t gid = 0;
+};
+
+struct LineServerLimits {
+  std::size_t clients = 16;        ///< further ones are closed at once
+  std::size_t line_bytes = 4096;   ///< a longer line closes the connection
+  std::size_t answer_bytes = 262'144;  ///< unread answers; more closes the connection
+  int requests_per_turn = 16;      ///< lines of one client before others have their turn
+};
+
+/// Listens on `path` and answers each line with what `handler` returns. Never waits for a client.
+class LineServer {
+ public:
+  using Handler = std::function<std::string(const Peer& peer, std::string_view line)>;
+
+  /// Takes the place of a dead server's socket at `path`; the file gets mode 0660, owner us and
+  /// group `group`.
+  static Result<std::unique_ptr<LineServer>> listen(EventLoop& loop,
+                                                    const std::filesystem::path& path, gid_t group,
+                                                    LineServerLimits limits, Handler handler);
+  LineServer(const LineServer&) = delete;
+  LineServer& operator=(const LineServer&) = delete;
+  /// Closes all connections and removes the socket file.
+  ~LineServer();
+
+ private:
+  struct Client {
+    UniqueFd fd;
+    Peer peer;
+    std::string input;
+    std::string output;
+  };
+
+  LineServer(EventLoop& loop, UniqueFd fd, std::filesystem::path path, LineServerLimits limits,
+             Handler handler);
+  void accept_all();
+  void on_client(int fd, std::uint32_t events);
+  bool receive(Client& client);
+  bool answer_lines(Client& client);
+  bool flush(Client& client);
+  void close_client(int fd);
+
+  EventLoop& loop_;
+  UniqueFd fd_;
+  std::filesystem::path path_;
+  LineServerLimits limits_;
+  Handler handler_;
+  std::unordered_map<int, Client> clients_;
+};
+
+}  // namespace flare
