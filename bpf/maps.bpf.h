@@ -56,8 +56,8 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
 	__uint(max_entries, FLARE_SERVICES_MAX * 2);
 	__type(key, __u32);
-	__array(values, struct flare_table);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__array(values, struct flare_table);
 } tables SEC(".maps");
 
 struct {

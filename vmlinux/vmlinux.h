@@ -11,13 +11,19 @@ typedef unsigned char __u8;
 
 typedef short unsigned int __u16;
 
+typedef int __s32;
+
 typedef unsigned int __u32;
+
+typedef long long int __s64;
 
 typedef long long unsigned int __u64;
 
 typedef __u16 __be16;
 
 typedef __u32 __be32;
+
+typedef __u32 __wsum;
 
 enum bpf_map_type {
 	BPF_MAP_TYPE_UNSPEC = 0,

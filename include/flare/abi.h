@@ -327,7 +327,7 @@ enum flare_attach_mode { FLARE_ATTACH_MODES(FLARE_ENUM_ATTACH) FLARE_ATTACH_MODE
 #define FLARE_FLOW_FIN		0x01 /* a FIN was seen in this direction */
 #define FLARE_FLOW_RST		0x02
 #define FLARE_FLOW_REPLIED	0x04 /* reverse entry: SYN-ACK (TCP) or any datagram (UDP) seen */
-#define FLARE_FLOW_COUNTED	0x08 /* forward entry in `flows`: counted in admission.active */
+#define FLARE_FLOW_COUNTED	0x08 /* the entry is in `flows`; its flow counts in admission.active */
 #define FLARE_FLOW_CLOSED	0x10 /* forward entry: its end was counted, active lowered */
 
 #define FLARE_DIR_FORWARD	0 /* from the client to the backend */

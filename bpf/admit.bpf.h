@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The choice of the tier for a new flow, and the permission to spend. Each decision stands alone:
+ * share, then the VM tier's token bucket; a decision for serverless then needs a usable backend and
+ * permission. State is in `admission`, changed by compare-and-swap alone.
+ */
+#pragma once
+
+#include "flow.bpf.h"
+
+/* What a new flow's tier shall be. Without a cause: the VM tier. */
+struct wish {
+	__u8 spill;
+	__u8 cause; /* FLARE_SPILL_* */
+};
+
+/* Whether the agent has tended the weights lately enough for the share to hold. */
+static __always_inline int agent_is_alive(const struct flare_settings *set, __u64 now_ns)
+{
+	__u32 zero = 0;
+	struct flare_heartbeat *heart = bpf_map_lookup_elem(&heartbeat, &zero);
+
+	/* a beat just after `now` was read is not an old one */
+	return heart && heart->beat_ns &&
+	       (heart->beat_ns >= now_ns || now_ns - heart->beat_ns <= set->heartbeat_bound_ns);
+}
+
+static __always_inline struct wish tier_choose(const struct flare_service *svc,
+					       struct flare_admission *adm,
+					       struct flare_service_counters *row, __u64 hash,
+					       __u64 now_ns)
+{
+	struct flare_settings *set = settings_get();
+	struct wish wish = {};
+
+	if (set && agent_is_alive(set, now_ns)) {
+		if (share_takes(hash, svc->share)) {
+			wish.spill = 1;
+			wish.cause = FLARE_SPILL_SHARE;
+			return wish;
+		}
+	} else {
+		row->stale_decisions++;
+		if (svc->fallback == FLARE_FALLBACK_VM)
+			return wish;
+	}
+	if (svc->bucket_interval_ns &&
+	    !bucket_take(&adm->bucket_time_ns, now_ns, svc->bucket_interval_ns,
+			 svc->bucket_depth_ns)) {
+		wish.spill = 1;
+		wish.cause = FLARE_SPILL_BUCKET;
+	}
+	return wish;
+}
+
+/*
+ * Whether concurrency may grow past the highest that the serverless tier has reached: it starts
+ * instances at a limited rate and answers errors beyond it.
+ */
+static __always_inline int ramp_allows(const struct flare_service *svc,
+				       struct flare_admission *adm, __u64 now_ns)
+{
+	__u64 active = *(volatile __u64 *)&adm->active;
+	__u64 peak = *(volatile __u64 *)&adm->active_peak;
+
+	if (!svc->ramp_interval_ns || active < peak)
+		return 1;
+	if (!bucket_take(&adm->ramp_time_ns, now_ns, svc->ramp_interval_ns, svc->ramp_depth_ns))
+		return 0;
+	__sync_val_compare_and_swap(&adm->active_peak, peak, active + 1);
+	return 1;
+}
+
+#define MAY_SPEND (-1)
+
+/* MAY_SPEND, or the FLARE_REFUSAL_* that forbids one more spilled flow. */
+static __always_inline int spend_check(const struct flare_service *svc,
+				       struct flare_admission *adm, __u64 now_ns)
+{
+	if (svc->active_max && *(volatile __u64 *)&adm->active >= svc->active_max)
+		return FLARE_REFUSAL_SPEND_ACTIVE;
+	if (svc->spend_interval_ns &&
+	    !bucket_take(&adm->spend_time_ns, now_ns, svc->spend_interval_ns, svc->spend_depth_ns))
+		return FLARE_REFUSAL_SPEND_RATE;
+	if (!ramp_allows(svc, adm, now_ns))
+		return FLARE_REFUSAL_SPEND_RAMP;
+	if (!hour_take(&adm->hour, now_ns, svc->hour_budget))
+		return FLARE_REFUSAL_SPEND_HOUR;
+	return MAY_SPEND;
+}
+
+/* The backend that the serverless table of the service holds for this hash; 0: none is usable. */
+static __always_inline __u32 backend_pick(__u32 service_id, __u64 hash)
+{
+	__u32 which = service_id * FLARE_TIERS_COUNT + FLARE_TIER_SERVERLESS;
+	void *table = bpf_map_lookup_elem(&tables, &which);
+	__u32 slot = 0;
+	__u32 *entry;
+
+	if (!table)
+		return 0;
+	entry = bpf_map_lookup_elem(table, &slot);
+	if (!entry || !*entry)
+		return 0;
+	slot = 1 + slot_of(hash, *entry);
+	entry = bpf_map_lookup_elem(table, &slot);
+	return entry ? *entry : 0;
+}
+
+/* Life of the memory that a flow was left to the VM tier: a TCP client gives up a SYN by then. */
+#define VM_SYN_LIFE_NS (130 * NSEC_PER_SEC)
+
+static __always_inline __u64 vm_flow_tag(const struct packet *pkt, __u64 hash)
+{
+	__u64 tag = pkt->flow.proto == PROTO_TCP ?
+			    hash ^ ((__u64)pkt->tcp_seq * 0x9e3779b97f4a7c15ULL) :
+			    hash;
+
+	return tag ? tag : 1;
+}
+
+static __always_inline struct flare_vm_flow *vm_flow_slot(__u64 hash)
+{
+	__u32 slot = (__u32)(hash >> 24) & (FLARE_VM_FLOWS_MAX - 1);
+
+	return bpf_map_lookup_elem(&vm_flows, &slot);
+}
+
+/* Whether this packet repeats one that was left to the VM tier. UDP: each one prolongs it. */
+static __always_inline int vm_flow_known(const struct packet *pkt, __u64 hash, __u64 now_ns)
+{
+	struct flare_vm_flow *known = vm_flow_slot(hash);
+	struct flare_settings *set = settings_get();
+	__u64 life_ns;
+
+	if (!known || !set || known->tag != vm_flow_tag(pkt, hash))
+		return 0;
+	life_ns = pkt->flow.proto == PROTO_TCP ? VM_SYN_LIFE_NS : set->udp_replied_ns;
+	if (now_ns - known->seen_ns > life_ns)
+		return 0;
+	if (pkt->flow.proto == PROTO_UDP)
+		known->seen_ns = now_ns;
+	return 1;
+}
+
+static __always_inline void vm_flow_remember(const struct packet *pkt, __u64 hash, __u64 now_ns)
+{
+	struct flare_vm_flow *known = vm_flow_slot(hash);
+
+	if (!known)
+		return;
+	known->tag = vm_flow_tag(pkt, hash);
+	known->seen_ns = now_ns;
+}

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The table of translated flows. A flow is two entries, each other's `peer`; it is born in
+ * `embryos`, an LRU map in which unfinished handshakes compete only with each other, and moves to
+ * `flows`, which evicts nobody, when its handshake is done.
+ *
+ * The reverse entry is the reservation of the NAT port. It is inserted first and must not exist in
+ * either map. Whoever moves it inserts before it deletes, so a reservation is always to be seen.
+ *
+ * The functions that are not static are global ones to the verifier: it checks each of them once,
+ * for any argument (NULL included), and not again on every path that leads to a call.
+ */
+#pragma once
+
+#include "count.bpf.h"
+#include "select.bpf.h"
+
+/* Where new values are put together: two of them are too much for the stack. */
+struct flow_scratch {
+	struct flare_flow forward;
+	struct flare_flow reverse;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct flow_scratch);
+} flow_scratch SEC(".maps");
+
+static __always_inline struct flow_scratch *flow_scratch_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&flow_scratch, &zero);
+}
+
+static __always_inline struct flare_settings *settings_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&settings, &zero);
+}
+
+static __always_inline struct flare_admission *admission_find(__u32 service_id)
+{
+	return bpf_map_lookup_elem(&admission, &service_id);
+}
+
+static __always_inline struct flare_flow *flow_find(const struct flare_flow_key *key)
+{
+	struct flare_flow *flow = bpf_map_lookup_elem(&flows, key);
+
+	return flow ? flow : bpf_map_lookup_elem(&embryos, key);
+}
+
+/* Counts the end of a flow, once, whoever sees it first. `forward` is its forward entry. */
+static __always_inline void flow_close(struct flare_flow *forward)
+{
+	struct flare_service_counters *row;
+	struct flare_backend_counters *backend;
+	struct flare_admission *adm;
+
+	if (__sync_fetch_and_or(&forward->flags, FLARE_FLOW_CLOSED) & FLARE_FLOW_CLOSED)
+		return;
+	row = service_counters_find(forward->service_id);
+	if (row)
+		row->tier[FLARE_TIER_SERVERLESS].flows_closed++;
+	backend = backend_counters_find(forward->backend_id);
+	if (backend)
+		backend->traffic.flows_closed++;
+	adm = admission_find(forward->service_id);
+	if (adm && forward->flags & FLARE_FLOW_COUNTED)
+		__sync_fetch_and_sub(&adm->active, 1);
+}
+
+/* Removes both entries of a flow, given the forward one's key. */
+__noinline int flow_remove(const struct flare_flow_key *key)
+{
+	struct flare_flow_key reverse;
+	struct flare_flow *flow;
+
+	if (!key)
+		return 0;
+	flow = flow_find(key);
+	if (!flow)
+		return 0;
+	flow_close(flow);
+	reverse = flow->peer;
+	if (bpf_map_delete_elem(&flows, key))
+		bpf_map_delete_elem(&embryos, key);
+	if (bpf_map_delete_elem(&flows, &reverse))
+		bpf_map_delete_elem(&embryos, &reverse);
+	return 0;
+}
+
+/* Removes a flow from `flows` alone, given the reverse entry's key: a port changes hands. */
+__noinline int flow_evict(const struct flare_flow_key *reverse_key)
+{
+	struct flare_flow_key forward_key;
+	struct flare_flow *flow;
+
+	if (!reverse_key)
+		return 0;
+	flow = bpf_map_lookup_elem(&flows, reverse_key);
+	if (!flow)
+		return 0;
+	forward_key = flow->peer;
+	flow = bpf_map_lookup_elem(&flows, &forward_key);
+	if (flow)
+		flow_close(flow);
+	bpf_map_delete_elem(&flows, &forward_key);
+	bpf_map_delete_elem(&flows, reverse_key);
+	return 0;
+}
+
+/* Whether nothing was heard of the flow for as long as its state allows. */
+__noinline int flow_is_expired(const struct flare_flow_key *key, __u64 now_ns)
+{
+	struct flare_settings *set = settings_get();
+	struct flare_flow *flow, *twin;
+	__u32 forward, reverse;
+	__u64 seen_ns;
+
+	if (!key || !set)
+		return 0;
+	flow = flow_find(key);
+	if (!flow)
+		return 0;
+	twin = flow_find(&flow->peer);
+	if (!twin)
+		return 1;
+	forward = flow->dir == FLARE_DIR_FORWARD ? flow->flags : twin->flags;
+	reverse = flow->dir == FLARE_DIR_FORWARD ? twin->flags : flow->flags;
+	seen_ns = flow->seen_ns > twin->seen_ns ? flow->seen_ns : twin->seen_ns;
+	return now_ns > seen_ns && now_ns - seen_ns > flow_life_ns(set, key->proto, forward, reverse);
+}
+
+/*
+ * Whether a flow is at its end, so that a new SYN on its addresses is a new flow: RST, FIN from
+ * both sides, or expired. Of an embryo, also a reservation that the LRU has lost.
+ */
+__noinline int flow_is_over(const struct flare_flow_key *key, __u64 now_ns)
+{
+	struct flare_flow *flow, *twin;
+
+	if (!key)
+		return 1;
+	flow = flow_find(key);
+	if (!flow)
+		return 1;
+	twin = flow_find(&flow->peer);
+	if (!twin)
+		return 1;
+	if ((flow->flags | twin->flags) & FLARE_FLOW_RST)
+		return 1;
+	if (flow->flags & twin->flags & FLARE_FLOW_FIN)
+		return 1;
+	return flow_is_expired(key, now_ns);
+}
+
+/*
+ * Moves a flow whose handshake is done from `embryos` to `flows`. Where `flows` is full it stays
+ * where it is and still works.
+ */
+__noinline int flow_settle(const struct flare_flow_key *forward_key)
+{
+	struct flow_scratch *scratch = flow_scratch_get();
+	struct flare_flow *forward, *reverse;
+	struct flare_service_counters *row;
+	struct flare_admission *adm;
+
+	if (!scratch || !forward_key)
+		return 0;
+	forward = bpf_map_lookup_elem(&embryos, forward_key);
+	if (!forward)
+		return 0;
+	scratch->forward = *forward;
+	reverse = bpf_map_lookup_elem(&embryos, &scratch->forward.peer);
+	if (!reverse)
+		return 0;
+	scratch->reverse = *reverse;
+	scratch->forward.flags |= FLARE_FLOW_COUNTED;
+	scratch->reverse.flags |= FLARE_FLOW_COUNTED;
+
+	row = service_counters_find(scratch->forward.service_id);
+	if (bpf_map_update_elem(&flows, &scratch->forward.peer, &scratch->reverse, BPF_NOEXIST)) {
+		if (row)
+			row->refused[FLARE_REFUSAL_TABLE_FULL]++;
+		return 0;
+	}
+	if (bpf_map_update_elem(&flows, &scratch->reverse.peer, &scratch->forward, BPF_NOEXIST)) {
+		bpf_map_delete_elem(&flows, &scratch->forward.peer);
+		if (row)
+			row->refused[FLARE_REFUSAL_TABLE_FULL]++;
+		return 0;
+	}
+	if (row)
+		row->handshakes++;
+	adm = admission_find(scratch->forward.service_id);
+	if (adm)
+		__sync_fetch_and_add(&adm->active, 1);
+	bpf_map_delete_elem(&embryos, &scratch->reverse.peer);
+	bpf_map_delete_elem(&embryos, &scratch->forward.peer);
+	return 1;
+}
+
+/* Notes a FIN or RST in its direction's entry, and the end of the flow where this makes it one. */
+__noinline int flow_note_end(const struct flare_flow_key *key, __u32 bits)
+{
+	struct flare_flow *flow, *twin;
+
+	if (!key)
+		return 0;
+	flow = flow_find(key);
+	if (!flow)
+		return 0;
+	__sync_fetch_and_or(&flow->flags, bits);
+	twin = flow_find(&flow->peer);
+	if (!twin)
+		return 0;
+	if (bits & FLARE_FLOW_RST || flow->flags & twin->flags & FLARE_FLOW_FIN)
+		flow_close(flow->dir == FLARE_DIR_FORWARD ? flow : twin);
+	return 0;
+}
+
+/* One packet on a known flow: its last use, its counts, and what its flags say of its state. */
+static __always_inline void flow_touch(struct flare_flow *flow, const struct packet *pkt,
+				       __u32 segments)
+{
+	__u32 bits = 0;
+
+	flow->seen_ns = bpf_ktime_get_coarse_ns();
+	flow->packets += segments;
+	flow->bytes += pkt->bytes;
+	if (pkt->flow.proto == PROTO_TCP) {
+		if (pkt->tcp_flags & TCP_FIN)
+			bits |= FLARE_FLOW_FIN;
+		if (pkt->tcp_flags & TCP_RST)
+			bits |= FLARE_FLOW_RST;
+	}
+	if (bits & ~flow->flags)
+		flow_note_end(&pkt->flow, bits);
+
+	if (flow->flags & FLARE_FLOW_COUNTED)
+		return;
+	/* The handshake: SYN-ACK from the backend, then ACK from the client; UDP: any answer. */
+	if (flow->dir == FLARE_DIR_REVERSE) {
+		if (pkt->flow.proto == PROTO_UDP) {
+			__sync_fetch_and_or(&flow->flags, FLARE_FLOW_REPLIED);
+			flow_settle(&flow->peer);
+		} else if ((pkt->tcp_flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK)) {
+			__sync_fetch_and_or(&flow->flags, FLARE_FLOW_REPLIED);
+		}
+	} else if (pkt->flow.proto == PROTO_TCP && pkt->tcp_flags & TCP_ACK) {
+		struct flare_flow *twin = bpf_map_lookup_elem(&embryos, &flow->peer);
+
+		if (twin && twin->flags & FLARE_FLOW_REPLIED)
+			flow_settle(&pkt->flow);
+	}
+}
+
+/*
+ * Reserves a port and records the flow (client key `key`) to a backend. Returns the forward entry
+ * as it was written (valid until this CPU's next flow), or NULL where every probe found its port
+ * taken.
+ */
+static __always_inline struct flare_flow *
+flow_create(const struct flare_flow_key *key, const struct flare_service *svc, __u32 backend_id,
+	    const struct flare_backend *backend, enum flare_spill_cause cause, __u64 hash,
+	    __u64 now_ns, struct flare_service_counters *row)
+{
+	struct flow_scratch *scratch = flow_scratch_get();
+	struct flare_settings *set = settings_get();
+	__u32 which = (__u32)hash % (svc->snat_count ? svc->snat_count : 1);
+	struct flare_flow *forward, *reverse;
+	__u32 i;
+
+	if (!scratch || !set || which >= FLARE_SNAT_ADDRS_MAX)
+		return NULL;
+	forward = &scratch->forward;
+	reverse = &scratch->reverse;
+	__builtin_memset(scratch, 0, sizeof(*scratch));
+	reverse->peer = *key;
+	reverse->created_ns = forward->created_ns = now_ns;
+	reverse->seen_ns = forward->seen_ns = now_ns;
+	reverse->service_id = forward->service_id = svc->id;
+	reverse->backend_id = forward->backend_id = backend_id;
+	reverse->backend_generation = forward->backend_generation = backend->generation;
+	reverse->dir = FLARE_DIR_REVERSE;
+	forward->cause = cause;
+	forward->peer.src = backend->addr;
+	forward->peer.sport = backend->port;
+	forward->peer.dst = svc->snat[which];
+	forward->peer.proto = key->proto;
+
+	for (i = 0; i < FLARE_PORT_PROBES; i++) {
+		forward->peer.dport =
+			bpf_htons(nat_port(hash, i, set->nat_port_min, set->nat_port_max));
+		if (row)
+			row->port_probes++;
+		if (bpf_map_update_elem(&embryos, &forward->peer, reverse, BPF_NOEXIST))
+			continue;
+		if (!bpf_map_lookup_elem(&flows, &forward->peer))
+			goto reserved;
+		if (flow_is_expired(&forward->peer, now_ns)) {
+			flow_evict(&forward->peer);
+			goto reserved;
+		}
+		bpf_map_delete_elem(&embryos, &forward->peer);
+	}
+	return NULL;
+
+reserved:
+	/* "must not exist": another CPU may have decided a copy of this SYN just now */
+	if (bpf_map_update_elem(&embryos, key, forward, BPF_NOEXIST)) {
+		bpf_map_delete_elem(&embryos, &forward->peer);
+		return bpf_map_lookup_elem(&embryos, key);
+	}
+	return forward;
+}
