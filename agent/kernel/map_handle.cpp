@@ -109,13 +109,12 @@ Result<std::uint32_t> MapHandle::lookup_batch(bool first, void* cursor, void* ke
   return refused("cannot read " + described(name_), errno, "read access to its pin");
 }
 
-Result<MapMemory> MapMemory::map(const MapHandle& handle, Access access) {
+Result<MapMemory> MapMemory::map(const MapHandle& handle) {
   if (!(handle.flags() & BPF_F_MMAPABLE)) {
     return Error(described(handle.name()) + " cannot be mapped into memory (no BPF_F_MMAPABLE)");
   }
   std::size_t bytes = mapped_bytes(handle);
-  int rights = access == Access::kRead ? PROT_READ : PROT_READ | PROT_WRITE;
-  void* start = ::mmap(nullptr, bytes, rights, MAP_SHARED, handle.fd(), 0);
+  void* start = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, handle.fd(), 0);
   if (start == MAP_FAILED) {
     return refused("cannot map " + described(handle.name()) + " into memory", errno,
                    "access to its pin");

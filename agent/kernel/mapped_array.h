@@ -1,4 +1,6 @@
-// An mmap-able BPF array as memory: reading or changing it costs no system call.
+// An mmap-able BPF array as memory: reading or changing it costs no system call. A reader without
+// the right to write gets the same interface by system calls, as the kernel maps such a descriptor
+// not at all.
 #pragma once
 
 #include <atomic>
@@ -17,8 +19,8 @@ namespace flare {
 /// The memory of one mmap-able array map, unmapped when it goes.
 class MapMemory {
  public:
-  /// Maps all entries of `handle`; writable only with kReadWrite.
-  static Result<MapMemory> map(const MapHandle& handle, Access access);
+  /// Maps all entries of `handle`, which must be open for writing.
+  static Result<MapMemory> map(const MapHandle& handle);
   MapMemory(MapMemory&& other) noexcept
       : start_(std::exchange(other.start_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
   MapMemory& operator=(MapMemory&& other) noexcept {
@@ -54,9 +56,10 @@ class MappedArray {
   static Result<MappedArray> adopt(MapHandle handle, Access access) {
     auto fits = handle.expect({sizeof(std::uint32_t), sizeof(Value)});
     if (!fits) return fits.error();
-    auto memory = MapMemory::map(handle, access);
+    if (access == Access::kRead) return MappedArray(std::move(handle), std::nullopt);
+    auto memory = MapMemory::map(handle);
     if (!memory) return memory.error();
-    return MappedArray(std::move(handle), *std::move(memory), access);
+    return MappedArray(std::move(handle), *std::move(memory));
   }
   static Result<MappedArray> open(const std::filesystem::path& pin, Access access) {
     auto handle = MapHandle::open(pin, access);
@@ -68,7 +71,11 @@ class MappedArray {
 
   /// A copy of entry `index`.
   Value read(std::uint32_t index) const {
-    Value copy;
+    Value copy{};
+    if (!memory_) {
+      handle_.lookup(&index, &copy);
+      return copy;
+    }
     auto* to = reinterpret_cast<AbiWord*>(&copy);
     AbiWord* from = words(index);
     for (std::size_t i = 0; i < kWords; ++i) {
@@ -79,24 +86,25 @@ class MappedArray {
 
   /// Adds every word of entry `index` to the words of `sum`.
   void accumulate(std::uint32_t index, Value& sum) const {
+    Value entry = read(index);
     auto* to = reinterpret_cast<AbiWord*>(&sum);
-    AbiWord* from = words(index);
-    for (std::size_t i = 0; i < kWords; ++i) {
-      to[i] += std::atomic_ref(from[i]).load(std::memory_order_relaxed);
-    }
+    auto* from = reinterpret_cast<AbiWord*>(&entry);
+    for (std::size_t i = 0; i < kWords; ++i) to[i] += from[i];
   }
 
   /// One field of entry `index`, as `array.get(id, &flare_admission::active)`.
   Word get(std::uint32_t index, AbiWord Value::* field) const {
+    if (!memory_) return read(index).*field;
     return std::atomic_ref(at(index).*field).load(std::memory_order_relaxed);
   }
+
+  // The rest changes entries: only for an array that was opened with kReadWrite.
+
   void set(std::uint32_t index, AbiWord Value::* field, Word value) const {
-    assert(access_ == Access::kReadWrite);
     std::atomic_ref(at(index).*field).store(value, std::memory_order_relaxed);
   }
   /// Adds atomically, also against the datapath's atomic operations; returns the value before.
   Word add(std::uint32_t index, AbiWord Value::* field, Word delta) const {
-    assert(access_ == Access::kReadWrite);
     return std::atomic_ref(at(index).*field).fetch_add(delta, std::memory_order_relaxed);
   }
   Word sub(std::uint32_t index, AbiWord Value::* field, Word delta) const {
@@ -105,12 +113,10 @@ class MappedArray {
   /// Adds 1 to the word that `pick(Value&)` returns a reference to, for nested fields.
   template <typename Pick>
   void bump(std::uint32_t index, Pick pick) const {
-    assert(access_ == Access::kReadWrite);
     std::atomic_ref<AbiWord>(pick(at(index))).fetch_add(1, std::memory_order_relaxed);
   }
   /// Subtracts, but stops at 0; returns how much was taken off.
   Word sub_to_zero(std::uint32_t index, AbiWord Value::* field, Word delta) const {
-    assert(access_ == Access::kReadWrite);
     std::atomic_ref word(at(index).*field);
     AbiWord seen = word.load(std::memory_order_relaxed);
     AbiWord taken = 0;
@@ -121,7 +127,6 @@ class MappedArray {
   }
   /// Writes 0 to every word of entry `index`.
   void clear(std::uint32_t index) const {
-    assert(access_ == Access::kReadWrite);
     AbiWord* to = words(index);
     for (std::size_t i = 0; i < kWords; ++i) {
       std::atomic_ref(to[i]).store(0, std::memory_order_relaxed);
@@ -133,18 +138,17 @@ class MappedArray {
  private:
   static constexpr std::size_t kWords = sizeof(Value) / sizeof(Word);
 
-  MappedArray(MapHandle handle, MapMemory memory, Access access)
-      : handle_(std::move(handle)), memory_(std::move(memory)), access_(access) {}
+  MappedArray(MapHandle handle, std::optional<MapMemory> memory)
+      : handle_(std::move(handle)), memory_(std::move(memory)) {}
 
   Value& at(std::uint32_t index) const {
-    assert(index < size());
-    return static_cast<Value*>(memory_.start())[index];
+    assert(memory_ && index < size());
+    return static_cast<Value*>(memory_->start())[index];
   }
   AbiWord* words(std::uint32_t index) const { return reinterpret_cast<AbiWord*>(&at(index)); }
 
   MapHandle handle_;
-  MapMemory memory_;
-  Access access_;
+  std::optional<MapMemory> memory_;  ///< nothing: read by system calls
 };
 
 }  // namespace flare
