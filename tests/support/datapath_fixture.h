@@ -1,0 +1,95 @@
+// The shipped BPF programs in a network of their own, run packet by packet (BPF_PROG_TEST_RUN).
+//
+//   client 198.51.100.7, 2001:db8:c::7           serverless 203.0.113.10-13, 2001:db8:5::10-13
+//        \____________ gateway 192.0.2.254, 2001:db8::fe ____________/
+//                                  |
+//                    in0: 192.0.2.1, 2001:db8::1 (this host)
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kernel/datapath.h"
+#include "support/packet.h"
+
+namespace flare::test {
+
+/// What one packet met with.
+struct Outcome {
+  std::uint32_t verdict = 0;  ///< XDP_* or TC_ACT_* as returned
+  Bytes bytes;                ///< the frame afterwards
+  std::string reason;         ///< the word of the one reason counter that grew
+};
+
+enum class Family { kV4, kV6 };
+
+/// Values for TC_ACT_* and XDP_*, by what they mean to the tests.
+struct Verdicts {
+  std::uint32_t pass, drop, forward;
+};
+
+class DatapathTest : public testing::Test {
+ public:
+  static constexpr const char* kHostMac = "02:00:00:00:00:01";
+  static constexpr const char* kGatewayMac = "02:00:00:00:00:fe";
+  static constexpr std::uint16_t kNatMin = 20000, kNatMax = 20999;
+
+  static void SetUpTestSuite();
+  static void TearDownTestSuite();
+
+ protected:
+  void SetUp() override;
+
+  const Maps& maps() const { return datapath_->maps(); }
+  static Datapath& datapath() { return *datapath_; }
+  static int ifindex() { return ifindex_; }
+
+  /// Runs one frame through a program. Asserts that exactly one reason was counted.
+  Outcome run_frame(flare_hook hook, const Bytes& frame);
+  Outcome run_packet(flare_hook hook, const Packet& packet) {
+    return run_frame(hook, packet.bytes());
+  }
+  /// As a packet that the host itself sends (tc egress), or that came in by `ingress_ifindex`.
+  Outcome run_egress(const Bytes& frame, std::uint32_t ingress_ifindex);
+
+  static Verdicts verdicts(flare_hook hook);
+
+  /// A service whose whole share spills, with one backend; change it and call put() again.
+  struct Service {
+    flare_service_key key{};
+    flare_service value{};
+    void put(const Maps& maps) const;
+  };
+  Service make_service(const std::string& frontend, Protocol protocol = Protocol::kTcp,
+                       std::uint32_t id = 1);
+  /// Registers backend `id` and makes it the only one in the service's serverless table.
+  void make_backend(const std::string& endpoint, std::uint32_t id = 1, std::uint32_t service_id = 1);
+  /// Sets the heartbeat to now.
+  void beat();
+
+  flare_service_counters service_counters(std::uint32_t id = 1) const {
+    return maps().service_totals(id);
+  }
+  std::uint64_t entries_of_flows() const;
+  std::uint64_t entries_of_embryos() const;
+  /// Entries of every map that packets may grow.
+  std::uint64_t entries_of_everything() const;
+
+  /// The only NAT port in use (reverse entry), host order.
+  std::uint16_t nat_port_in_use() const;
+
+ private:
+  Outcome run_program(flare_hook hook, const Bytes& frame, std::uint32_t ingress_ifindex);
+
+  static std::unique_ptr<Datapath> datapath_;
+  static int ifindex_;
+};
+
+flare_addr raw_addr(const std::string& text);
+flare_service_key service_key(const std::string& frontend, Protocol protocol);
+
+}  // namespace flare::test
