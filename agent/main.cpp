@@ -1,0 +1,162 @@
+// flared: builds the parts, hands them to each other, and owns the exit code.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/limits.h"
+#include "host/capabilities.h"
+#include "host/host_ports.h"
+#include "host/instance_lock.h"
+#include "host/secret.h"
+#include "host/small_file.h"
+#include "kernel/datapath.h"
+#include "service/agent.h"
+#include "service/kernel_tables.h"
+
+namespace flare {
+namespace {
+
+/// The process's exit codes; docs/configuration.md lists them.
+enum class Exit : int {
+  kStopped = 0,
+  kFailed = 1,
+  kBadConfig = 2,    ///< or a bad command line
+  kNotAttached = 3,
+  kNotLoaded = 4,
+  kAlreadyRuns = 5,
+};
+
+struct Options {
+  AgentFiles files;
+  bool check = false;
+};
+
+Exit fail(Logger& log, Exit code, const Error& error) {
+  log.error("{}", error.message());
+  return code;
+}
+
+/// The key of the services that are in the maps, else the kept one, else a fresh one.
+Result<HashKey> adopt_hash_key(const Tables& tables, const std::filesystem::path& file) {
+  auto services = tables.services();
+  if (!services) return services.error();
+  if (services->empty()) return hash_key_from(file);
+  const flare_service& first = services->front().second;
+  const HashKey key{first.hash_key[0], first.hash_key[1]};
+  auto kept = keep_hash_key(file, key);
+  if (!kept) return kept.error();
+  return key;
+}
+
+LibbpfSink libbpf_to(Logger& log) {
+  return [&log](LibbpfLevel level, std::string_view text) {
+    while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+    const auto to = level == LibbpfLevel::kInfo    ? spdlog::level::info
+                    : level == LibbpfLevel::kDebug ? spdlog::level::debug
+                                                   : spdlog::level::trace;
+    log.log(to, "libbpf: {}", text);
+  };
+}
+
+void tell_what_it_may_cost(Logger& log, const Config& config) {
+  for (const ServiceConfig& service : config.services) {
+    log.info("service={} frontend={}/{} policy={} capacity_rps={} backends={} "
+             "worst_hour_usd={:.2f}",
+             service.name, service.frontend.text(), to_text(service.protocol),
+             policy_word(service.policy), service.capacity_rps, service.serverless.size(),
+             worst_hour_usd(service.spend, service.price));
+  }
+}
+
+/// From here on the maps are filled, then packets come, then privileges go.
+Exit run_agent(const Options& options, const Config& config, Datapath& datapath, Logger& log) {
+  auto pins = InstanceLock::on_pins(config.agent.pin_dir);
+  if (!pins) return fail(log, Exit::kAlreadyRuns, pins.error());
+  auto loop = EventLoop::make();
+  if (!loop) return fail(log, Exit::kFailed, loop.error());
+  const MonotonicClock clock;
+  KernelTables tables(datapath.maps());
+  auto key = adopt_hash_key(tables, config.agent.state_dir / "seed");
+  if (!key) return fail(log, Exit::kFailed, key.error());
+
+  Agent agent({*loop, clock, log, datapath, tables}, options.files, *key);
+  auto filled = agent.fill(config);
+  if (!filled) return fail(log, Exit::kFailed, filled.error());
+  if (config.nat.reserve) {
+    auto reserved = reserve_ports(options.files.sysctl_root,
+                                  {config.nat.port_min, config.nat.port_max});
+    if (!reserved) return fail(log, Exit::kFailed, reserved.error());
+  }
+  auto listening = agent.listen();
+  if (!listening) return fail(log, Exit::kFailed, listening.error());
+  auto attached = agent.attach();
+  if (!attached) return fail(log, Exit::kNotAttached, attached.error());
+  auto dropped = drop_capabilities();
+  if (!dropped) return fail(log, Exit::kFailed, dropped.error());
+  tell_what_it_may_cost(log, config);
+  log.info("running version={} pid={} adopted={} pin_dir={}", FLARE_VERSION, ::getpid(),
+           datapath.adopted(), config.agent.pin_dir.string());
+  auto ran = agent.run();
+  if (!ran) return fail(log, Exit::kFailed, ran.error());
+  return Exit::kStopped;
+}
+
+Exit start(const Options& options, Logger& log) {
+  auto config = read_agent_config(options.files);
+  if (!config) {
+    std::fprintf(stderr, "%s\n", config.error().message().c_str());
+    return Exit::kBadConfig;
+  }
+  if (options.check) {
+    std::printf("%s: the configuration is good\n", options.files.config.c_str());
+    return Exit::kStopped;
+  }
+  if (const auto level = log_level(config->agent.log_level)) log.set_level(*level);
+  for (const auto& folder : {config->agent.state_dir, config->agent.control_socket.parent_path()}) {
+    auto made = make_folder(folder, 0750);
+    if (!made) return fail(log, Exit::kFailed, made.error());
+  }
+  auto lock = InstanceLock::on_folder(config->agent.state_dir);
+  if (!lock) return fail(log, Exit::kAlreadyRuns, lock.error());
+
+  LoadOptions load;
+  load.pin_dir = config->agent.pin_dir;
+  load.limits = config->limits;
+  load.libbpf_sink = libbpf_to(log);
+  auto datapath = Datapath::load(load);
+  if (!datapath) return fail(log, Exit::kNotLoaded, datapath.error());
+  return run_agent(options, *config, *datapath, log);
+}
+
+Exit run_main(int argc, char** argv) {
+  CLI::App app("flared sends what a machine cannot serve to serverless addresses", "flared");
+  Options options;
+  options.files.config = "/etc/flare/flare.yaml";
+  std::string pin_dir;
+  app.add_option("--config", options.files.config, "the configuration file")->capture_default_str();
+  app.add_flag("--check", options.check, "judge the configuration and end");
+  app.add_option("--pin-dir", pin_dir, "where the maps are pinned, instead of agent.pin_dir");
+  app.set_version_flag("--version", "flared " FLARE_VERSION " layout " +
+                                        std::to_string(FLARE_ABI_VERSION));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? Exit::kStopped : Exit::kBadConfig;
+  }
+  if (!pin_dir.empty()) options.files.pin_dir = pin_dir;
+  options.files.config = std::filesystem::absolute(options.files.config);
+  const bool under_journal = std::getenv("JOURNAL_STREAM") != nullptr;
+  const auto log = make_logger(STDERR_FILENO, under_journal);
+  return start(options, *log);
+}
+
+}  // namespace
+}  // namespace flare
+
+int main(int argc, char** argv) { return static_cast<int>(flare::run_main(argc, argv)); }

@@ -1,0 +1,252 @@
+#include "service/agent.h"
+
+#include <grp.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+
+#include "host/host_ports.h"
+#include "host/notify.h"
+
+namespace flare {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kBeatEvery{500};
+constexpr milliseconds kSweepEvery{100};
+constexpr milliseconds kFileQuiet{200};
+constexpr std::uint32_t kSweepBudget = 4096;
+constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
+
+/// How often the control loop turns: for the shortest interval, and often enough for the beat.
+milliseconds tick_period(const Config& config) {
+  milliseconds period = kBeatEvery;
+  for (const ServiceConfig& service : config.services) {
+    const milliseconds interval = service.formula.interval;
+    const auto parts = (interval + kBeatEvery - milliseconds(1)) / kBeatEvery;
+    period = std::min(period, interval / std::max<std::int64_t>(parts, 1));
+  }
+  return period;
+}
+
+/// Members of the group `flare` may read; without the group, only root.
+gid_t control_group() {
+  const group* found = ::getgrnam("flare");
+  return found != nullptr ? found->gr_gid : 0;
+}
+
+}  // namespace
+
+Result<Config> read_agent_config(const AgentFiles& files) {
+  auto ports = read_host_ports(files.sysctl_root);
+  if (!ports) return ports.error();
+  Verdict verdict = read_config_file(files.config, FileRules{}, *ports);
+  if (!verdict.config) return Error(to_text(verdict.problems, files.config.string()));
+  if (files.pin_dir) verdict.config->agent.pin_dir = *files.pin_dir;
+  return *std::move(verdict.config);
+}
+
+Agent::Agent(const Parts& parts, AgentFiles files, const HashKey& hash_key)
+    : parts_(parts),
+      files_(std::move(files)),
+      services_(parts.tables, parts.log, hash_key),
+      interfaces_(parts.datapath, parts.log),
+      sweep_(parts.datapath.maps()),
+      started_ns_(parts.clock.now_ns()) {}
+
+Result<void> Agent::fill(const Config& config) {
+  config_ = config;
+  auto state = load_state(state_file());
+  if (!state) return state.error();
+  auto applied = services_.apply(config, *state, parts_.clock.now_ns());
+  if (!applied) return applied;
+  return services_.tick(parts_.clock.now_ns(), 0);
+}
+
+Result<void> Agent::attach() { return interfaces_.apply(config_.interfaces); }
+
+Result<void> Agent::listen() {
+  auto timers = start_timers();
+  if (!timers) return timers;
+  auto signals = Signals::handle(parts_.loop, {SIGHUP, SIGINT, SIGTERM},
+                                 [this](int number) { on_signal(number); });
+  if (!signals) return signals.error();
+  signals_ = *std::move(signals);
+  auto watch = FileWatch::on(parts_.loop, files_.config, kFileQuiet, [this] {
+    parts_.log.info("the configuration file changed file={}", files_.config.string());
+    static_cast<void>(reload());
+  });
+  if (!watch) return watch.error();
+  watch_ = *std::move(watch);
+  auto control = LineServer::listen(
+      parts_.loop, config_.agent.control_socket, control_group(), {},
+      [this](const Peer& peer, std::string_view line) { return answer_command(*this, peer, line); });
+  if (!control) return control.error();
+  control_ = *std::move(control);
+  return {};
+}
+
+Result<void> Agent::start_timers() {
+  auto tick = Timer::every(parts_.loop, tick_period(config_), [this] { on_tick(); });
+  if (!tick) return tick.error();
+  tick_ = *std::move(tick);
+  auto sweep = Timer::every(parts_.loop, kSweepEvery, [this] { on_sweep(); });
+  if (!sweep) return sweep.error();
+  sweep_timer_ = *std::move(sweep);
+  return {};
+}
+
+Result<void> Agent::run() {
+  notify_ready(status());
+  return parts_.loop.run();
+}
+
+void Agent::on_signal(int number) {
+  if (number == SIGHUP) {
+    static_cast<void>(reload());
+    return;
+  }
+  parts_.log.info("stopping; the datapath stays attached signal={}", number);
+  notify_stopping();
+  parts_.loop.stop();
+}
+
+void Agent::on_tick() {
+  const std::uint64_t now_ns = parts_.clock.now_ns();
+  const auto period = std::chrono::nanoseconds(tick_period(config_)).count();
+  auto ticked = services_.tick(now_ns, static_cast<std::uint64_t>(period) / 4);
+  // A failure that lasts is told once, and again when it is over.
+  if (ticked.has_value() == tick_failed_) {
+    tick_failed_ = !ticked;
+    if (ticked) {
+      parts_.log.info("steering works again");
+    } else {
+      parts_.log.error("cannot steer; the datapath falls back reason=\"{}\"",
+                       ticked.error().message());
+    }
+  }
+  interfaces_.tend(now_ns);
+  if (ticked) notify_alive();
+}
+
+void Agent::on_sweep() {
+  auto report = sweep_.step(parts_.clock.now_ns(), kSweepBudget);
+  if (report.has_value() == sweep_failed_) {
+    sweep_failed_ = !report;
+    if (!report) {
+      parts_.log.error("cannot sweep old flows reason=\"{}\"", report.error().message());
+    }
+  }
+}
+
+/// Maps have their sizes, and the process its lock, for life.
+Result<void> Agent::refuse_immutable(const Config& next) const {
+  const LimitConfig& a = config_.limits;
+  const LimitConfig& b = next.limits;
+  if (a.services != b.services || a.backends != b.backends || a.flows != b.flows ||
+      a.embryos != b.embryos) {
+    return Error("limits cannot change while flows live: run flarectl detach --yes and start again");
+  }
+  if (config_.agent.state_dir != next.agent.state_dir ||
+      config_.agent.pin_dir != next.agent.pin_dir ||
+      config_.agent.control_socket != next.agent.control_socket) {
+    return Error("agent.state_dir, agent.pin_dir and agent.control_socket need a restart");
+  }
+  return {};
+}
+
+Result<Done> Agent::reload() {
+  notify_reloading();
+  const auto outcome = [this]() -> Result<Done> {
+    auto next = read_agent_config(files_);
+    if (!next) return next.error();
+    auto allowed = refuse_immutable(*next);
+    if (!allowed) return allowed.error();
+    auto applied = services_.apply(*next, services_.state(), parts_.clock.now_ns());
+    if (!applied) return applied.error();
+    config_ = *next;
+    if (config_.nat.reserve) {
+      auto reserved = reserve_ports(files_.sysctl_root,
+                                    {config_.nat.port_min, config_.nat.port_max});
+      if (!reserved) {
+        parts_.log.warn("cannot reserve NAT ports reason=\"{}\"", reserved.error().message());
+      }
+    }
+    auto attached = interfaces_.apply(config_.interfaces);
+    if (!attached) parts_.log.error("{}", attached.error().message());
+    auto rearmed = tick_->set_period(tick_period(config_));
+    if (!rearmed) return rearmed.error();
+    if (const auto level = log_level(config_.agent.log_level)) parts_.log.set_level(*level);
+    return Done{reloads_, reloads_ + 1,
+                std::to_string(config_.services.size()) + " services are in force"};
+  }();
+  if (outcome) {
+    ++reloads_;
+    parts_.log.info("reloaded the configuration file={} services={}", files_.config.string(),
+                    config_.services.size());
+  } else {
+    parts_.log.error("the configuration was refused; the one before stays in force\n{}",
+                     outcome.error().message());
+  }
+  notify_ready(outcome ? status() : status() + "; the last reload was refused");
+  return outcome;
+}
+
+Result<Done> Agent::set_share(const std::string& service, std::optional<double> share) {
+  auto change = services_.pin(service, share);
+  if (!change) return change.error();
+  remember();
+  std::string message = share ? "the share is pinned until share auto"
+                              : "the policy steers the share again";
+  if (change->overrides_observe) message += "; policy observe is overridden meanwhile";
+  parts_.log.info("share changed by hand service={} before={} after={} pinned={}", service,
+                  change->before, change->after, share.has_value());
+  return Done{change->before, change->after, message};
+}
+
+Result<Done> Agent::drain(const std::string& service, const Endpoint& backend, bool drained) {
+  auto change = services_.drain(service, backend, drained);
+  if (!change) return change.error();
+  remember();
+  parts_.log.info("backend changed by hand service={} backend={} before={} after={}", service,
+                  backend.text(), change->first, change->second);
+  return Done{change->first, change->second,
+              drained ? "the backend gets no new flows; its flows go on"
+                      : "the backend is as the configuration says"};
+}
+
+Result<Done> Agent::detach(const std::string& interface) {
+  auto names = interfaces_.detach(interface);
+  if (!names) return names.error();
+  return Done{*names, nlohmann::json::array(),
+              "detached until the next reload or restart; spilled flows are cut off"};
+}
+
+Result<Done> Agent::ping() {
+  const std::uint64_t uptime_ns = parts_.clock.now_ns() - started_ns_;
+  return Done{nullptr,
+              {{"version", FLARE_VERSION},
+               {"pid", ::getpid()},
+               {"uptime_s", uptime_ns / kNsPerSecond},
+               {"reloads", reloads_},
+               {"steering", !tick_failed_}},
+              status()};
+}
+
+/// What was set by hand holds now; where it cannot be kept, a restart would forget it.
+void Agent::remember() {
+  auto saved = save_state(state_file(), services_.state());
+  if (!saved) {
+    parts_.log.error("cannot remember this over a restart reason=\"{}\"", saved.error().message());
+  }
+}
+
+std::string Agent::status() const {
+  return std::to_string(config_.services.size()) + " services, " +
+         std::to_string(config_.interfaces.size()) + " interfaces";
+}
+
+}  // namespace flare

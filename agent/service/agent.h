@@ -1,0 +1,90 @@
+// The running agent: what happens when a timer, a signal, a file or a command asks for it.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/result.h"
+#include "discovery/file_source.h"
+#include "host/saved_state.h"
+#include "kernel/datapath.h"
+#include "kernel/flow_sweep.h"
+#include "loop/event_loop.h"
+#include "loop/file_watch.h"
+#include "loop/line_server.h"
+#include "loop/signals.h"
+#include "loop/timer.h"
+#include "service/commands.h"
+#include "service/interfaces.h"
+#include "service/service_set.h"
+
+namespace flare {
+
+/// Where the agent's files are, apart from what the configuration says.
+struct AgentFiles {
+  std::filesystem::path config;
+  std::filesystem::path sysctl_root = "/proc/sys";
+  std::optional<std::filesystem::path> pin_dir;  ///< instead of the configuration's
+};
+
+/// Reads the configuration as a start and a reload do. The error is every problem, one a line.
+Result<Config> read_agent_config(const AgentFiles& files);
+
+/// Joins the parts once they are made. Owns what the loop calls back.
+class Agent final : public Operations {
+ public:
+  struct Parts {
+    EventLoop& loop;
+    const Clock& clock;
+    Logger& log;
+    Datapath& datapath;
+    Tables& tables;
+  };
+
+  Agent(const Parts& parts, AgentFiles files, const HashKey& hash_key);
+
+  /// Fills the maps.
+  Result<void> fill(const Config& config);
+  /// Attaches: packets arrive from here on.
+  Result<void> attach();
+  /// Starts timers, signals, the file watch and the control socket.
+  Result<void> listen();
+  /// Runs until a signal ends it. Nothing is detached.
+  Result<void> run();
+
+  Result<Done> set_share(const std::string& service, std::optional<double> share) override;
+  Result<Done> drain(const std::string& service, const Endpoint& backend, bool drained) override;
+  Result<Done> detach(const std::string& interface) override;
+  Result<Done> reload() override;
+  Result<Done> ping() override;
+
+ private:
+  Result<void> start_timers();
+  void on_signal(int number);
+  void on_tick();
+  void on_sweep();
+  Result<void> refuse_immutable(const Config& next) const;
+  void remember();
+  std::filesystem::path state_file() const { return config_.agent.state_dir / "state.json"; }
+  std::string status() const;
+
+  Parts parts_;
+  AgentFiles files_;
+  Config config_;
+  ServiceSet services_;
+  Interfaces interfaces_;
+  FlowSweep sweep_;
+  std::uint64_t started_ns_;
+  std::uint64_t reloads_ = 0;
+  bool tick_failed_ = false;
+  bool sweep_failed_ = false;
+  std::unique_ptr<Timer> tick_;
+  std::unique_ptr<Timer> sweep_timer_;
+  std::unique_ptr<Signals> signals_;
+  std::unique_ptr<FileWatch> watch_;
+  std::unique_ptr<LineServer> control_;
+};
+
+}  // namespace flare

@@ -1,0 +1,109 @@
+#include "service/compose.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "control/limits.h"
+#include "control/maglev.h"
+
+namespace flare {
+namespace {
+
+std::uint64_t to_ns(std::chrono::milliseconds duration) {
+  return static_cast<std::uint64_t>(std::chrono::nanoseconds(duration).count());
+}
+
+}  // namespace
+
+flare_settings compose_settings(const Config& config) {
+  flare_settings settings{};
+  settings.heartbeat_bound_ns = to_ns(config.agent.heartbeat_bound);
+  settings.tcp_handshake_ns = to_ns(config.timeouts.tcp_handshake);
+  settings.tcp_established_ns = to_ns(config.timeouts.tcp_established);
+  settings.tcp_closing_ns = to_ns(config.timeouts.tcp_closing);
+  settings.tcp_reset_ns = to_ns(config.timeouts.tcp_reset);
+  settings.udp_unreplied_ns = to_ns(config.timeouts.udp_unreplied);
+  settings.udp_replied_ns = to_ns(config.timeouts.udp_replied);
+  settings.nat_port_min = config.nat.port_min;
+  settings.nat_port_max = config.nat.port_max;
+  return settings;
+}
+
+flare_service compose_service(const ServiceConfig& service, std::uint32_t id,
+                              const HashKey& hash_key, std::uint64_t share, bool enforced) {
+  flare_service value{};
+  value.id = id;
+  value.share = share;
+  const RateLimit bucket = bucket_limit(service.capacity_rps, service.bucket_depth);
+  const RateLimit spend = spend_limit(service.spend);
+  const RateLimit ramp = ramp_limit(service.spend);
+  value.bucket_interval_ns = bucket.interval_ns;
+  value.bucket_depth_ns = bucket.depth_ns;
+  value.spend_interval_ns = spend.interval_ns;
+  value.spend_depth_ns = spend.depth_ns;
+  value.ramp_interval_ns = ramp.interval_ns;
+  value.ramp_depth_ns = ramp.depth_ns;
+  value.hour_budget = service.spend.per_hour;
+  value.active_max = service.spend.active;
+  value.placement = static_cast<__u8>(service.placement);
+  value.policy = static_cast<__u8>(enforced ? FLARE_POLICY_FORMULA : FLARE_POLICY_OBSERVE);
+  value.overload = static_cast<__u8>(service.overload);
+  value.fallback = static_cast<__u8>(service.fallback);
+  std::copy(hash_key.begin(), hash_key.end(), value.hash_key);
+  const std::vector<Address> own{service.frontend.address};
+  const std::vector<Address>& snat = service.snat.empty() ? own : service.snat;
+  for (const Address& address : snat) value.snat[value.snat_count++] = address.raw;
+  return value;
+}
+
+flare_backend compose_backend(const BackendConfig& backend, std::uint32_t service_id,
+                              std::uint32_t generation, bool drained) {
+  flare_backend value{};
+  value.addr = backend.endpoint.address.raw;
+  value.port = htons(backend.endpoint.port);
+  value.tier = FLARE_TIER_SERVERLESS;
+  value.state = static_cast<__u8>(backend.state);
+  if (drained && backend.state == FLARE_BACKEND_ACTIVE) value.state = FLARE_BACKEND_DRAINING;
+  value.generation = generation;
+  value.service_id = service_id;
+  value.weight = backend.weight;
+  return value;
+}
+
+flare_service_info compose_info(const ServiceConfig& service) {
+  flare_service_info info{};
+  service.name.copy(info.name, sizeof(info.name) - 1);
+  info.frontend = key_of(service);
+  info.capacity_mrps = static_cast<__u64>(std::llround(service.capacity_rps * 1000));
+  info.price_nanousd = price_nanousd(service.price);
+  return info;
+}
+
+flare_service compose_retired(const flare_service& last) {
+  flare_service value = last;
+  value.share = 0;
+  value.bucket_interval_ns = 0;
+  value.bucket_depth_ns = 0;
+  value.hour_budget = 0;
+  value.policy = FLARE_POLICY_OBSERVE;
+  value.overload = FLARE_OVERLOAD_VM;
+  return value;
+}
+
+std::vector<std::uint32_t> compose_table(const std::vector<flare_backend>& backends,
+                                         const std::vector<BackendIdentity>& identities,
+                                         const HashKey& hash_key) {
+  std::vector<MaglevBackend> usable;
+  for (std::size_t i = 0; i < backends.size(); ++i) {
+    if (backends[i].state != FLARE_BACKEND_ACTIVE) continue;
+    usable.push_back({identities[i].id,
+                      Endpoint{Address{backends[i].addr}, ntohs(backends[i].port)},
+                      backends[i].weight});
+  }
+  return maglev_table(usable, hash_key, maglev_slots(usable));
+}
+
+}  // namespace flare

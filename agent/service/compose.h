@@ -1,0 +1,35 @@
+// From configuration to the values of the maps. Pure functions.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/siphash.h"
+#include "flare/abi.h"
+#include "model/config.h"
+#include "service/identity.h"
+
+namespace flare {
+
+flare_settings compose_settings(const Config& config);
+
+/// The value of a service with epoch 0. `enforced` false: the policy only observes.
+flare_service compose_service(const ServiceConfig& service, std::uint32_t id,
+                              const HashKey& hash_key, std::uint64_t share, bool enforced);
+
+flare_backend compose_backend(const BackendConfig& backend, std::uint32_t service_id,
+                              std::uint32_t generation, bool drained);
+
+/// The entry of a service with nothing sampled yet.
+flare_service_info compose_info(const ServiceConfig& service);
+
+/// What a service that is no longer configured leaves for the flows it still has: nothing new is
+/// spilled, known flows go on.
+flare_service compose_retired(const flare_service& last);
+
+/// The serverless table of a service; empty where no backend takes new flows.
+std::vector<std::uint32_t> compose_table(const std::vector<flare_backend>& backends,
+                                         const std::vector<BackendIdentity>& identities,
+                                         const HashKey& hash_key);
+
+}  // namespace flare

@@ -1,0 +1,169 @@
+#include "service/identity.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <tuple>
+
+namespace flare {
+namespace {
+
+constexpr flare_addr kNoAddress{};
+
+bool is_used(const flare_backend& backend) {
+  return std::memcmp(&backend.addr, &kNoAddress, sizeof(kNoAddress)) != 0;
+}
+
+std::string_view name_of(const flare_service_info& info) {
+  return {info.name, ::strnlen(info.name, sizeof(info.name))};
+}
+
+/// The id that `service` has in the maps, by name or else by frontend.
+std::optional<std::uint32_t> known_id(const ServiceConfig& service, const Known& known,
+                                      const std::set<std::uint32_t>& taken) {
+  for (std::uint32_t id = 0; id < known.infos.size(); ++id) {
+    if (name_of(known.infos[id]) == service.name && !taken.contains(id)) return id;
+  }
+  const flare_service_key key = key_of(service);
+  for (const auto& [other, value] : known.services) {
+    if (same_key(other, key) && value.id < known.infos.size() && !taken.contains(value.id)) {
+      return value.id;
+    }
+  }
+  return std::nullopt;
+}
+
+/// Whether another service of the configuration has a better claim to an id: its own name.
+bool is_named(const Config& config, std::string_view name) {
+  return std::any_of(config.services.begin(), config.services.end(),
+                     [name](const ServiceConfig& service) { return service.name == name; });
+}
+
+using BackendKey = std::tuple<std::uint32_t, Endpoint>;
+
+class BackendIds {
+ public:
+  explicit BackendIds(const std::vector<flare_backend>& backends) : backends_(backends) {
+    for (std::uint32_t id = 1; id < backends.size(); ++id) {
+      const flare_backend& backend = backends[id];
+      if (is_used(backend) && backend.tier == FLARE_TIER_SERVERLESS) {
+        owned_.emplace(BackendKey{backend.service_id,
+                                  Endpoint{Address{backend.addr}, ntohs(backend.port)}},
+                       id);
+      } else if (!is_used(backend)) {
+        free_.emplace(backend.generation, id);
+      }
+    }
+  }
+
+  std::optional<BackendIdentity> find(std::uint32_t service_id, const Endpoint& endpoint) const {
+    const auto found = owned_.find(BackendKey{service_id, endpoint});
+    if (found == owned_.end()) return std::nullopt;
+    return BackendIdentity{found->second, backends_[found->second].generation, false};
+  }
+
+  std::optional<BackendIdentity> take() {
+    if (free_.empty()) return std::nullopt;
+    const auto [generation, id] = *free_.begin();
+    free_.erase(free_.begin());
+    return BackendIdentity{id, generation + 1, true};
+  }
+
+ private:
+  const std::vector<flare_backend>& backends_;
+  std::map<BackendKey, std::uint32_t> owned_;
+  std::set<std::pair<std::uint32_t, std::uint32_t>> free_;  ///< by generation, then id
+};
+
+Result<void> assign_services(const Config& config, const Known& known,
+                             std::vector<ServiceIdentity>& identities) {
+  std::set<std::uint32_t> taken;
+  std::set<std::uint32_t> busy;
+  for (const auto& [key, value] : known.services) busy.insert(value.id);
+  for (std::uint32_t id = 0; id < known.infos.size(); ++id) {
+    if (!name_of(known.infos[id]).empty()) busy.insert(id);
+  }
+  // Names first: a service that took over another's frontend must not take its id as well.
+  std::vector<bool> done(config.services.size());
+  for (const bool by_name : {true, false}) {
+    for (std::size_t i = 0; i < config.services.size(); ++i) {
+      if (done[i]) continue;
+      const auto id = known_id(config.services[i], known, taken);
+      if (!id) continue;
+      const std::string_view owner = name_of(known.infos[*id]);
+      if (by_name ? owner != config.services[i].name : is_named(config, owner)) continue;
+      identities[i].id = *id;
+      taken.insert(*id);
+      done[i] = true;
+    }
+  }
+  std::uint32_t next = 0;
+  for (std::size_t i = 0; i < config.services.size(); ++i) {
+    if (done[i]) continue;
+    while (next < known.infos.size() && (busy.contains(next) || taken.contains(next))) ++next;
+    if (next == known.infos.size()) {
+      return Error("no service id is free for '" + config.services[i].name + "': " +
+                   std::to_string(known.infos.size()) +
+                   " are in use, some perhaps by removed services whose flows have not ended");
+    }
+    identities[i].id = next++;
+    identities[i].fresh = true;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Known> read_known(const Tables& tables) {
+  Known known;
+  auto services = tables.services();
+  if (!services) return services.error();
+  known.services = *std::move(services);
+  for (std::uint32_t id = 0; id < tables.services_max(); ++id) {
+    known.infos.push_back(tables.info(id));
+  }
+  for (std::uint32_t id = 0; id < tables.backends_max(); ++id) {
+    known.backends.push_back(tables.backend(id));
+  }
+  return known;
+}
+
+flare_service_key key_of(const ServiceConfig& service) {
+  flare_service_key key{};
+  key.addr = service.frontend.address.raw;
+  key.port = htons(service.frontend.port);
+  key.proto = static_cast<__u8>(service.protocol);
+  return key;
+}
+
+bool same_key(const flare_service_key& a, const flare_service_key& b) {
+  return std::memcmp(&a, &b, sizeof(a)) == 0;
+}
+
+Result<std::vector<ServiceIdentity>> assign_identities(const Config& config, const Known& known) {
+  std::vector<ServiceIdentity> identities(config.services.size());
+  auto services = assign_services(config, known, identities);
+  if (!services) return services.error();
+
+  BackendIds ids(known.backends);
+  for (std::size_t i = 0; i < config.services.size(); ++i) {
+    for (const BackendConfig& backend : config.services[i].serverless) {
+      auto identity = ids.find(identities[i].id, backend.endpoint);
+      if (!identity) identity = ids.take();
+      if (!identity) {
+        return Error("no backend id is free for " + backend.endpoint.text() +
+                     "; raise limits.backends");
+      }
+      identities[i].backends.push_back(*identity);
+    }
+  }
+  return identities;
+}
+
+}  // namespace flare

@@ -1,0 +1,44 @@
+// Which id each service and backend has. Ids are kept in the maps, so a reload or a restart finds
+// them there and no flow sees a change. Pure functions.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/result.h"
+#include "flare/abi.h"
+#include "model/config.h"
+#include "service/tables.h"
+
+namespace flare {
+
+struct BackendIdentity {
+  std::uint32_t id = 0;
+  std::uint32_t generation = 0;
+  bool fresh = false;  ///< the id had another owner, or none
+};
+
+struct ServiceIdentity {
+  std::uint32_t id = 0;
+  bool fresh = false;
+  std::vector<BackendIdentity> backends;  ///< as ServiceConfig::serverless
+};
+
+/// What the maps hold before a change.
+struct Known {
+  std::vector<Tables::ServiceEntry> services;
+  std::vector<flare_service_info> infos;   ///< by service id
+  std::vector<flare_backend> backends;     ///< by backend id
+};
+
+Result<Known> read_known(const Tables& tables);
+
+flare_service_key key_of(const ServiceConfig& service);
+bool same_key(const flare_service_key& a, const flare_service_key& b);
+
+/// An id for each service and backend of `config`, in its order. A service keeps the id of its name,
+/// else of its frontend; a backend the id of its service and address. A new one gets the id that
+/// was given out least often, with a generation above the last owner's. Fails where ids run out.
+Result<std::vector<ServiceIdentity>> assign_identities(const Config& config, const Known& known);
+
+}  // namespace flare

@@ -1,0 +1,76 @@
+#include "service/kernel_tables.h"
+
+namespace flare {
+
+Result<std::vector<Tables::ServiceEntry>> KernelTables::services() const {
+  std::vector<ServiceEntry> entries;
+  auto walked = maps_.services.for_each(
+      [&entries](const flare_service_key& key, const flare_service& value) {
+        entries.emplace_back(key, value);
+      });
+  if (!walked) return walked.error();
+  return entries;
+}
+
+Result<void> KernelTables::put_service(const flare_service_key& key, const flare_service& value) {
+  return maps_.services.update(key, value);
+}
+
+Result<void> KernelTables::erase_service(const flare_service_key& key) {
+  auto erased = maps_.services.erase(key);
+  if (!erased) return erased.error();
+  return {};
+}
+
+flare_service_info KernelTables::info(std::uint32_t service_id) const {
+  return maps_.service_info.lookup(service_id).value_or(flare_service_info{});
+}
+
+Result<void> KernelTables::put_info(std::uint32_t service_id, const flare_service_info& info) {
+  return maps_.service_info.update(service_id, info);
+}
+
+flare_backend KernelTables::backend(std::uint32_t backend_id) const {
+  return maps_.backends.lookup(backend_id).value_or(flare_backend{});
+}
+
+Result<void> KernelTables::put_backend(std::uint32_t backend_id, const flare_backend& backend) {
+  return maps_.backends.update(backend_id, backend);
+}
+
+Result<void> KernelTables::put_table(std::uint32_t service_id,
+                                     std::span<const std::uint32_t> slots) {
+  if (slots.empty()) return maps_.tables.withdraw(service_id, FLARE_TIER_SERVERLESS);
+  return maps_.tables.publish(service_id, FLARE_TIER_SERVERLESS, slots);
+}
+
+Result<void> KernelTables::put_settings(const flare_settings& settings) {
+  return maps_.settings.update(0, settings);
+}
+
+flare_service_counters KernelTables::counters(std::uint32_t service_id) const {
+  return maps_.service_totals(service_id);
+}
+
+flare_admission KernelTables::admission(std::uint32_t service_id) const {
+  return maps_.admission.read(service_id);
+}
+
+void KernelTables::clear_service(std::uint32_t service_id) {
+  maps_.clear_service_counters(service_id);
+  maps_.admission.clear(service_id);
+}
+
+void KernelTables::clear_backend(std::uint32_t backend_id) {
+  maps_.clear_backend_counters(backend_id);
+}
+
+std::uint64_t KernelTables::last_beat_ns() const {
+  return maps_.heartbeat.get(0, &flare_heartbeat::beat_ns);
+}
+
+void KernelTables::beat(std::uint64_t now_ns) {
+  maps_.heartbeat.set(0, &flare_heartbeat::beat_ns, now_ns);
+}
+
+}  // namespace flare

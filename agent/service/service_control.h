@@ -1,0 +1,50 @@
+// One service's policy over time: from counters to the share. No clock, no map.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "control/formula.h"
+#include "flare/abi.h"
+#include "model/config.h"
+
+namespace flare {
+
+/// What one interval saw and what follows from it.
+struct ControlOutcome {
+  std::uint64_t elapsed_ns = 0;
+  std::uint64_t arrivals_mrps = 0;  ///< of both tiers: the autoscaler's figure
+  std::uint64_t vm_mrps = 0;
+  std::uint64_t serverless_mrps = 0;
+  std::uint64_t load_mrps = 0;      ///< arrivals and their growth
+  std::uint64_t wanted_share = 0;   ///< by the policy, floor included
+  std::uint64_t spilled_share = 0;    ///< flows spilled in the interval, by cause
+  std::uint64_t spilled_bucket = 0;
+  std::uint64_t observed = 0;       ///< flows that would have been spilled
+  std::uint64_t refused = 0;
+};
+
+class ServiceControl {
+ public:
+  /// Whether the policy's interval is over at `now_ns`, or will be within `slack_ns`.
+  bool is_due(const ServiceConfig& service, std::uint64_t now_ns, std::uint64_t slack_ns) const;
+
+  /// Takes the counters of `now_ns`. The first call only notes them.
+  std::optional<ControlOutcome> step(const ServiceConfig& service,
+                                     const flare_service_counters& totals, std::uint64_t now_ns);
+
+ private:
+  struct Sample {
+    flare_service_counters totals{};
+    std::uint64_t at_ns = 0;
+  };
+  std::optional<Sample> last_;
+  std::uint64_t arrivals_before_ = 0;
+  std::uint64_t elapsed_before_ns_ = 0;
+};
+
+/// The share that the datapath gets: a pin as it is, nothing under observe, else what is wanted.
+std::uint64_t applied_share(const ServiceConfig& service, std::optional<double> pin,
+                            std::uint64_t wanted);
+
+}  // namespace flare

@@ -1,0 +1,381 @@
+#include "service/service_set.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "control/formula.h"
+#include "service/compose.h"
+
+namespace flare {
+namespace {
+
+template <typename Value>
+bool same_bytes(const Value& a, const Value& b) {
+  return std::memcmp(&a, &b, sizeof(Value)) == 0;
+}
+
+std::string_view state_word(std::uint8_t state) {
+  switch (state) {
+    case FLARE_BACKEND_ACTIVE:
+      return "active";
+    case FLARE_BACKEND_DRAINING:
+      return "draining";
+    default:
+      return "down";
+  }
+}
+
+/// The value that stands in the maps under `key`.
+const flare_service* value_at(const Known& known, const flare_service_key& key) {
+  for (const auto& [other, value] : known.services) {
+    if (same_key(other, key)) return &value;
+  }
+  return nullptr;
+}
+
+/// The value of service `id`, under whatever frontend.
+const flare_service* value_of(const Known& known, std::uint32_t id) {
+  for (const auto& [other, value] : known.services) {
+    if (value.id == id) return &value;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+ServiceSet::ServiceSet(Tables& tables, Logger& log, const HashKey& hash_key)
+    : tables_(tables), log_(log), hash_key_(hash_key) {}
+
+Result<void> ServiceSet::apply(const Config& config, const SavedState& state,
+                               std::uint64_t now_ns) {
+  const SavedState state_before = std::exchange(state_, state);
+  const std::uint64_t beat_ns = tables_.last_beat_ns();
+  const auto bound = static_cast<std::uint64_t>(
+      std::chrono::nanoseconds(config.agent.heartbeat_bound).count());
+  shares_are_tended_ = started_ || (beat_ns != 0 && now_ns - beat_ns <= bound);
+
+  auto brought = bring(config, now_ns);
+  if (brought) {
+    config_ = config;
+    started_ = true;
+    return {};
+  }
+  state_ = state_before;
+  if (!started_) return brought.error();
+  auto undone = bring(config_, now_ns);
+  if (undone) return Error(brought.error().message() + "; the configuration before is in force");
+  return Error(brought.error().message() + "; and going back failed: " + undone.error().message());
+}
+
+/// Order: what is referred to is there before what refers to it, and goes after it.
+Result<void> ServiceSet::bring(const Config& config, std::uint64_t now_ns) {
+  auto known = read_known(tables_);
+  if (!known) return known.error();
+  auto identities = assign_identities(config, *known);
+  if (!identities) return identities.error();
+  auto settings = tables_.put_settings(compose_settings(config));
+  if (!settings) return settings.error();
+
+  std::vector<Managed> next;
+  next.reserve(config.services.size());
+  for (std::size_t i = 0; i < config.services.size(); ++i) {
+    next.push_back(prepare(config.services[i], (*identities)[i], *known, now_ns));
+  }
+  for (Managed& service : next) {
+    if (service.identity.fresh) tables_.clear_service(service.identity.id);
+    service.wanted_share =
+        std::max(service.wanted_share, share_from_fraction(service.config.min_share));
+    auto backends = put_backends(service);
+    if (!backends) return backends.error();
+    auto table = put_table(service);
+    if (!table) return table.error();
+    auto published = publish(service);
+    if (!published) return published.error();
+  }
+  auto retired = retire(*known, next, now_ns);
+  if (!retired) return retired.error();
+  auto cleared = clear_unused(*known, next);
+  if (!cleared) return cleared.error();
+  services_ = std::move(next);
+  return {};
+}
+
+const ServiceSet::Managed* ServiceSet::running(std::uint32_t id, std::string_view name) const {
+  for (const Managed& service : services_) {
+    if (service.identity.id == id && service.config.name == name) return &service;
+  }
+  return nullptr;
+}
+
+ServiceSet::Managed ServiceSet::prepare(const ServiceConfig& config,
+                                        const ServiceIdentity& identity, const Known& known,
+                                        std::uint64_t now_ns) const {
+  const flare_service_info& old = known.infos[identity.id];
+  Managed service;
+  if (const Managed* same = running(identity.id, config.name)) {
+    service = *same;
+  } else if (!identity.fresh && shares_are_tended_) {
+    service.wanted_share = old.wanted_share;
+    if (old.spilling_since_ns != 0 && old.spilling_since_ns <= now_ns) {
+      service.spills.resume(old.spilling_since_ns);
+    }
+  }
+  service.config = config;
+  service.identity = identity;
+  service.key = key_of(config);
+  const flare_service* here = value_at(known, service.key);
+  const flare_service* elsewhere = identity.fresh ? nullptr : value_of(known, identity.id);
+  service.in_maps = here != nullptr;
+  service.value = here != nullptr ? *here : elsewhere != nullptr ? *elsewhere : flare_service{};
+
+  service.info = compose_info(config);
+  service.info.spilling_since_ns = service.spills.since_ns();
+  if (!identity.fresh) {
+    service.info.sampled_ns = old.sampled_ns;
+    service.info.arrivals_mrps = old.arrivals_mrps;
+    service.info.vm_mrps = old.vm_mrps;
+    service.info.serverless_mrps = old.serverless_mrps;
+  }
+  return service;
+}
+
+Result<void> ServiceSet::put_backends(const Managed& service) {
+  for (std::size_t i = 0; i < service.config.serverless.size(); ++i) {
+    const BackendConfig& backend = service.config.serverless[i];
+    const BackendIdentity& identity = service.identity.backends[i];
+    const flare_backend wanted =
+        compose_backend(backend, service.identity.id, identity.generation,
+                        is_drained(service.config.name, backend.endpoint));
+    const flare_backend before = tables_.backend(identity.id);
+    if (same_bytes(wanted, before)) continue;
+    if (wanted.generation != before.generation) tables_.clear_backend(identity.id);
+    auto put = tables_.put_backend(identity.id, wanted);
+    if (!put) return put.error().within("backend " + backend.endpoint.text());
+  }
+  return {};
+}
+
+Result<void> ServiceSet::put_table(Managed& service) {
+  std::vector<flare_backend> backends;
+  for (std::size_t i = 0; i < service.config.serverless.size(); ++i) {
+    const BackendConfig& backend = service.config.serverless[i];
+    backends.push_back(compose_backend(backend, service.identity.id,
+                                       service.identity.backends[i].generation,
+                                       is_drained(service.config.name, backend.endpoint)));
+  }
+  auto table = compose_table(backends, service.identity.backends, hash_key_);
+  if (service.table == table) return {};
+  auto put = tables_.put_table(service.identity.id, table);
+  if (!put) return put.error().within("table of service '" + service.config.name + "'");
+  service.table = std::move(table);
+  return {};
+}
+
+/// Writes the service where anything but its epoch would change.
+Result<void> ServiceSet::publish(Managed& service) {
+  const auto pin = pin_of(service.config.name);
+  const std::uint64_t share = applied_share(service.config, pin, service.wanted_share);
+  const bool enforced = pin || service.config.policy != FLARE_POLICY_OBSERVE;
+  flare_service wanted =
+      compose_service(service.config, service.identity.id, hash_key_, share, enforced);
+  wanted.epoch = service.value.epoch;
+  if (!service.in_maps || !same_bytes(wanted, service.value)) {
+    ++wanted.epoch;
+    auto put = tables_.put_service(service.key, wanted);
+    if (!put) return put.error().within("service '" + service.config.name + "'");
+    service.value = wanted;
+    service.in_maps = true;
+  }
+  service.info.epoch = service.value.epoch;
+  service.info.wanted_share = service.wanted_share;
+  service.info.applied_share = share;
+  service.info.share_pinned = pin ? 1 : 0;
+  return tables_.put_info(service.identity.id, service.info);
+}
+
+Result<void> ServiceSet::retire(const Known& known, const std::vector<Managed>& kept,
+                                std::uint64_t now_ns) {
+  const auto is_kept = [&kept](const flare_service_key& key) {
+    return std::any_of(kept.begin(), kept.end(),
+                       [&key](const Managed& one) { return same_key(one.key, key); });
+  };
+  std::erase_if(retired_, [&](const Retired& one) { return is_kept(one.key); });
+  for (const auto& [key, value] : known.services) {
+    if (is_kept(key)) continue;
+    flare_service rest = compose_retired(value);
+    if (!same_bytes(rest, value)) {
+      ++rest.epoch;
+      auto put = tables_.put_service(key, rest);
+      if (!put) return put.error().within("retired service");
+    }
+    const bool listed = std::any_of(retired_.begin(), retired_.end(), [&](const Retired& one) {
+      return same_key(one.key, key);
+    });
+    if (!listed) retired_.push_back({key, value.id, now_ns});
+  }
+  return {};
+}
+
+/// Empties what no service of `kept` has: names, and backends but for their generation.
+Result<void> ServiceSet::clear_unused(const Known& known, const std::vector<Managed>& kept) {
+  std::vector<bool> service_used(known.infos.size());
+  std::vector<bool> backend_used(known.backends.size());
+  for (const Managed& service : kept) {
+    service_used[service.identity.id] = true;
+    for (const BackendIdentity& backend : service.identity.backends) {
+      backend_used[backend.id] = true;
+    }
+  }
+  for (std::uint32_t id = 0; id < known.infos.size(); ++id) {
+    if (service_used[id] || known.infos[id].name[0] == '\0') continue;
+    auto cleared = tables_.put_info(id, {});
+    if (!cleared) return cleared.error();
+  }
+  for (std::uint32_t id = 1; id < known.backends.size(); ++id) {
+    flare_backend rest{};
+    rest.generation = known.backends[id].generation;
+    if (backend_used[id] || same_bytes(rest, known.backends[id])) continue;
+    auto cleared = tables_.put_backend(id, rest);
+    if (!cleared) return cleared.error();
+  }
+  return {};
+}
+
+Result<void> ServiceSet::tick(std::uint64_t now_ns, std::uint64_t slack_ns) {
+  std::optional<Error> first;
+  for (Managed& service : services_) {
+    if (!service.control.is_due(service.config, now_ns, slack_ns)) continue;
+    auto steered = steer(service, now_ns);
+    if (!steered && !first) first = steered.error();
+  }
+  auto buried = bury(now_ns);
+  if (!buried && !first) first = buried.error();
+  if (first) return *first;
+  tables_.beat(now_ns);
+  return {};
+}
+
+Result<void> ServiceSet::steer(Managed& service, std::uint64_t now_ns) {
+  const auto outcome =
+      service.control.step(service.config, tables_.counters(service.identity.id), now_ns);
+  if (!outcome) return {};
+  service.wanted_share = outcome->wanted_share;
+  const std::uint64_t share =
+      applied_share(service.config, pin_of(service.config.name), service.wanted_share);
+  if (const auto line = service.spills.step(service.config, *outcome, share, now_ns)) {
+    log_.info(*line);
+  }
+  service.info.sampled_ns = now_ns;
+  service.info.arrivals_mrps = outcome->arrivals_mrps;
+  service.info.vm_mrps = outcome->vm_mrps;
+  service.info.serverless_mrps = outcome->serverless_mrps;
+  service.info.spilling_since_ns = service.spills.since_ns();
+  return publish(service);
+}
+
+/// Erases retired services whose flows have ended, or cannot be alive any more.
+Result<void> ServiceSet::bury(std::uint64_t now_ns) {
+  const auto ns = [](std::chrono::milliseconds duration) {
+    return static_cast<std::uint64_t>(std::chrono::nanoseconds(duration).count());
+  };
+  const std::uint64_t least = ns(config_.timeouts.tcp_handshake);
+  const std::uint64_t most =
+      ns(std::max(config_.timeouts.tcp_established, config_.timeouts.udp_replied));
+  for (std::size_t i = 0; i < retired_.size();) {
+    const Retired one = retired_[i];
+    const std::uint64_t age = now_ns - one.since_ns;
+    const bool over = age > most || (age > least && tables_.admission(one.id).active == 0);
+    if (!over) {
+      ++i;
+      continue;
+    }
+    auto erased = tables_.erase_service(one.key);
+    if (!erased) return erased.error();
+    retired_.erase(retired_.begin() + static_cast<std::ptrdiff_t>(i));
+    log_.info("the flows of a removed service have ended id={} seconds={}", one.id,
+              age / 1'000'000'000);
+  }
+  return {};
+}
+
+Result<ShareChange> ServiceSet::pin(std::string_view name, std::optional<double> share) {
+  auto service = find(name);
+  if (!service) return service.error();
+  const SavedState before = state_;
+  ShareChange change;
+  change.before = share_to_fraction((*service)->value.share);
+  if (share) {
+    state_.pinned_shares[(*service)->config.name] = *share;
+  } else {
+    state_.pinned_shares.erase((*service)->config.name);
+  }
+  auto published = publish(**service);
+  if (!published) {
+    state_ = before;
+    return published.error();
+  }
+  change.after = share_to_fraction((*service)->value.share);
+  change.overrides_observe = share && (*service)->config.policy == FLARE_POLICY_OBSERVE;
+  return change;
+}
+
+Result<std::pair<std::string, std::string>> ServiceSet::drain(std::string_view name,
+                                                              const Endpoint& backend,
+                                                              bool drained) {
+  auto found = find(name);
+  if (!found) return found.error();
+  Managed& service = **found;
+  const auto& list = service.config.serverless;
+  const auto at = std::find_if(list.begin(), list.end(), [&](const BackendConfig& one) {
+    return one.endpoint == backend;
+  });
+  if (at == list.end()) {
+    std::string known;
+    for (const BackendConfig& one : list) known += (known.empty() ? "" : ", ") + one.endpoint.text();
+    return Error("service '" + service.config.name + "' has no backend " + backend.text() +
+                 "; it has: " + (known.empty() ? "none" : known));
+  }
+  const std::uint32_t id = service.identity.backends[static_cast<std::size_t>(
+      at - list.begin())].id;
+  const SavedState before = state_;
+  const std::string state_before(state_word(tables_.backend(id).state));
+  auto& set = state_.drained[service.config.name];
+  if (drained) {
+    set.insert(backend);
+  } else {
+    set.erase(backend);
+  }
+  if (set.empty()) state_.drained.erase(service.config.name);
+
+  auto put = put_backends(service);
+  if (put) put = put_table(service);
+  if (!put) {
+    state_ = before;
+    return put.error();
+  }
+  return std::pair(state_before, std::string(state_word(tables_.backend(id).state)));
+}
+
+Result<ServiceSet::Managed*> ServiceSet::find(std::string_view name) {
+  std::string known;
+  for (Managed& service : services_) {
+    if (service.config.name == name) return &service;
+    known += (known.empty() ? "" : ", ") + service.config.name;
+  }
+  return Error("there is no service '" + std::string(name) +
+               "'; there is: " + (known.empty() ? "none" : known));
+}
+
+std::optional<double> ServiceSet::pin_of(const std::string& service) const {
+  const auto found = state_.pinned_shares.find(service);
+  if (found == state_.pinned_shares.end()) return std::nullopt;
+  return found->second;
+}
+
+bool ServiceSet::is_drained(const std::string& service, const Endpoint& backend) const {
+  const auto found = state_.drained.find(service);
+  return found != state_.drained.end() && found->second.contains(backend);
+}
+
+}  // namespace flare

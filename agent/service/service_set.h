@@ -1,0 +1,100 @@
+// All services: from the configuration into the maps, and from interval to interval.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "base/siphash.h"
+#include "host/saved_state.h"
+#include "model/config.h"
+#include "service/identity.h"
+#include "service/service_control.h"
+#include "service/spill_watch.h"
+#include "service/tables.h"
+
+namespace flare {
+
+/// What changed: for people and for `flarectl -o json`.
+struct ShareChange {
+  double before = 0;  ///< applied share
+  double after = 0;
+  bool overrides_observe = false;
+};
+
+/// The only writer of services, backends, tables, settings and service_info.
+class ServiceSet {
+ public:
+  /// `tables` and `log` outlive the set. `hash_key` is every service's secret: the one that stands
+  /// in the maps, where services do, as another would move new flows.
+  ServiceSet(Tables& tables, Logger& log, const HashKey& hash_key);
+
+  /// Brings the maps to `config`. Ids, epochs and flows of what stays are kept; a removed service
+  /// spills nothing more and its entry goes when its flows have ended. Where a write fails, the
+  /// configuration before is written again, and the error says so. `now_ns`: CLOCK_MONOTONIC.
+  Result<void> apply(const Config& config, const SavedState& state, std::uint64_t now_ns);
+
+  /// Samples and steers every service whose interval is over, then beats. Where a write fails it
+  /// does not beat: the datapath's fallback takes over.
+  Result<void> tick(std::uint64_t now_ns, std::uint64_t slack_ns);
+
+  /// Pins the share of new flows by hand, or (nullopt) gives it back to the policy.
+  Result<ShareChange> pin(std::string_view service, std::optional<double> share);
+  /// Takes a serverless backend out of the selection, or puts it back. The words are its states.
+  Result<std::pair<std::string, std::string>> drain(std::string_view service,
+                                                    const Endpoint& backend, bool drained);
+
+  /// What must be remembered over a restart.
+  const SavedState& state() const { return state_; }
+
+ private:
+  struct Managed {
+    ServiceConfig config;
+    ServiceIdentity identity;
+    flare_service_key key{};
+    flare_service value{};        ///< as it stands in the maps; its epoch also where it does not yet
+    bool in_maps = false;         ///< `value` stands under `key`
+    flare_service_info info{};
+    std::optional<std::vector<std::uint32_t>> table;  ///< as published; nullopt: not known
+    std::uint64_t wanted_share = 0;                   ///< by the policy
+    ServiceControl control;
+    SpillWatch spills;
+  };
+  struct Retired {
+    flare_service_key key{};
+    std::uint32_t id = 0;
+    std::uint64_t since_ns = 0;
+  };
+
+  Result<void> bring(const Config& config, std::uint64_t now_ns);
+  Managed prepare(const ServiceConfig& config, const ServiceIdentity& identity,
+                  const Known& known, std::uint64_t now_ns) const;
+  const Managed* running(std::uint32_t id, std::string_view name) const;
+  Result<void> put_backends(const Managed& service);
+  Result<void> put_table(Managed& service);
+  Result<void> publish(Managed& service);
+  Result<void> retire(const Known& known, const std::vector<Managed>& kept, std::uint64_t now_ns);
+  Result<void> clear_unused(const Known& known, const std::vector<Managed>& kept);
+  Result<void> steer(Managed& service, std::uint64_t now_ns);
+  Result<void> bury(std::uint64_t now_ns);
+  Result<Managed*> find(std::string_view service);
+  std::optional<double> pin_of(const std::string& service) const;
+  bool is_drained(const std::string& service, const Endpoint& backend) const;
+
+  Tables& tables_;
+  Logger& log_;
+  HashKey hash_key_;
+  Config config_;
+  SavedState state_;
+  bool started_ = false;
+  bool shares_are_tended_ = false;  ///< the last agent beat lately, so its shares may stay
+  std::vector<Managed> services_;
+  std::vector<Retired> retired_;
+};
+
+}  // namespace flare

@@ -1,0 +1,51 @@
+// The maps as the agent's own parts see them: what they write and read, without a kernel in sight.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "flare/abi.h"
+
+namespace flare {
+
+/// One writer's view of the maps of include/flare/abi.h. Each write takes effect whole or not.
+class Tables {
+ public:
+  using ServiceEntry = std::pair<flare_service_key, flare_service>;
+
+  virtual ~Tables() = default;
+
+  virtual std::uint32_t services_max() const = 0;
+  virtual std::uint32_t backends_max() const = 0;
+
+  virtual Result<std::vector<ServiceEntry>> services() const = 0;
+  virtual Result<void> put_service(const flare_service_key& key, const flare_service& value) = 0;
+  virtual Result<void> erase_service(const flare_service_key& key) = 0;
+
+  virtual flare_service_info info(std::uint32_t service_id) const = 0;
+  virtual Result<void> put_info(std::uint32_t service_id, const flare_service_info& info) = 0;
+
+  virtual flare_backend backend(std::uint32_t backend_id) const = 0;
+  virtual Result<void> put_backend(std::uint32_t backend_id, const flare_backend& backend) = 0;
+
+  /// Publishes the serverless tier's table of a service; no slots take it away.
+  virtual Result<void> put_table(std::uint32_t service_id,
+                                 std::span<const std::uint32_t> slots) = 0;
+  virtual Result<void> put_settings(const flare_settings& settings) = 0;
+
+  /// Sums over CPUs.
+  virtual flare_service_counters counters(std::uint32_t service_id) const = 0;
+  virtual flare_admission admission(std::uint32_t service_id) const = 0;
+  /// Starts counts and limits of an id that gets a new owner at 0.
+  virtual void clear_service(std::uint32_t service_id) = 0;
+  virtual void clear_backend(std::uint32_t backend_id) = 0;
+
+  virtual std::uint64_t last_beat_ns() const = 0;
+  virtual void beat(std::uint64_t now_ns) = 0;
+};
+
+}  // namespace flare
