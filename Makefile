@@ -1,0 +1,55 @@
+# The project's front door: each target is a line or two onto CMake or one script.
+SHELL := /bin/bash
+BUILD := build
+JOBS ?= $(shell nproc)
+CMAKE_FLAGS ?=
+
+.PHONY: help packages build demo test test-unit test-bpf e2e bench lab check fmt vmlinux install clean
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## */\1\t/' | \
+		awk -F'\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+packages: ## install what the project needs, from Debian (root)
+	@scripts/install_packages.sh
+
+build: packages ## build everything into build/
+	@cmake -S . -B $(BUILD) $(CMAKE_FLAGS) -Wno-dev >.configure.log 2>&1 || { cat .configure.log; exit 1; }
+	@rm -f .configure.log
+	@cmake --build $(BUILD) -j$(JOBS)
+
+demo: build ## the main job: a VM absorbs a real spike, without Flare and with it (root, 5 minutes)
+	@scripts/demo.sh $(BUILD)
+
+test: build ## unit tests, the BPF programs on made packets, end-to-end tests (root)
+	@scripts/test.sh $(BUILD)
+
+test-unit: build ## the unit tests alone
+	@scripts/test.sh $(BUILD) unit
+
+test-bpf: build ## the shipped BPF programs on made packets alone (root)
+	@scripts/test.sh $(BUILD) bpf
+
+e2e: build ## the end-to-end tests alone (root)
+	@scripts/test.sh $(BUILD) e2e
+
+bench: build ## ns a packet as ratios to an XDP_PASS floor (root)
+	@scripts/bench.sh $(BUILD)
+
+lab: build ## set up the lab's namespaces and leave them there; scripts/lab.sh down removes them (root)
+	@scripts/lab.sh up
+
+check: build ## format, tidy, shellcheck, include direction; all findings are errors
+	@scripts/check.sh $(BUILD)
+
+fmt: ## format the sources in place
+	@scripts/check.sh --format
+
+vmlinux: ## make vmlinux/vmlinux.h anew from this kernel's BTF
+	@scripts/vmlinux.sh
+
+install: build ## install flared, flarectl, the unit, man pages and completion (root)
+	@cmake --install $(BUILD)
+
+clean: ## remove the build folder
+	@rm -rf $(BUILD)
