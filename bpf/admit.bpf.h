@@ -57,8 +57,8 @@ static __always_inline struct wish tier_choose(const struct flare_service *svc,
  * Whether concurrency may grow past the highest that the serverless tier has reached: it starts
  * instances at a limited rate and answers errors beyond it.
  */
-static __always_inline int ramp_allows(const struct flare_service *svc,
-				       struct flare_admission *adm, __u64 now_ns)
+static __always_inline int ramp_allows(const struct flare_service *svc, struct flare_admission *adm,
+				       __u64 now_ns)
 {
 	__u64 active = *(volatile __u64 *)&adm->active;
 	__u64 peak = *(volatile __u64 *)&adm->active_peak;
@@ -74,8 +74,8 @@ static __always_inline int ramp_allows(const struct flare_service *svc,
 #define MAY_SPEND (-1)
 
 /* MAY_SPEND, or the FLARE_REFUSAL_* that forbids one more spilled flow. */
-static __always_inline int spend_check(const struct flare_service *svc,
-				       struct flare_admission *adm, __u64 now_ns)
+static __always_inline int spend_check(const struct flare_service *svc, struct flare_admission *adm,
+				       __u64 now_ns)
 {
 	if (svc->active_max && *(volatile __u64 *)&adm->active >= svc->active_max)
 		return FLARE_REFUSAL_SPEND_ACTIVE;
@@ -112,9 +112,9 @@ static __always_inline __u32 backend_pick(__u32 service_id, __u64 hash)
 
 static __always_inline __u64 vm_flow_tag(const struct packet *pkt, __u64 hash)
 {
-	__u64 tag = pkt->flow.proto == PROTO_TCP ?
-			    hash ^ ((__u64)pkt->tcp_seq * 0x9e3779b97f4a7c15ULL) :
-			    hash;
+	__u64 tag = pkt->flow.proto == PROTO_TCP
+			    ? hash ^ ((__u64)pkt->tcp_seq * 0x9e3779b97f4a7c15ULL)
+			    : hash;
 
 	return tag ? tag : 1;
 }

@@ -26,8 +26,7 @@ static __always_inline int answer_swap_link(void *data, void *end)
 
 static __always_inline int answer_possible(const struct packet *pkt)
 {
-	return pkt->plain && !pkt->l2_tags && !pkt->first_fragment &&
-	       pkt->kind == PACKET_TRANSPORT;
+	return pkt->plain && !pkt->l2_tags && !pkt->first_fragment && pkt->kind == PACKET_TRANSPORT;
 }
 
 /* IPv4: writes length and TTL, and swaps the addresses, which leaves the sum as it was. */
@@ -106,8 +105,8 @@ static __always_inline int answer_reset(hook_ctx *ctx, const struct packet *pkt)
 	    hook_trim(ctx, pkt->l4 + sizeof(*tcp)) ||
 	    answer_swap_link(hook_data(ctx), hook_data_end(ctx)))
 		return HOOK_DROP;
-	if (pkt->is_v6 ? answer_ipv6(hook_data(ctx), hook_data_end(ctx), sizeof(*tcp)) :
-			 answer_ipv4(hook_data(ctx), hook_data_end(ctx),
+	if (pkt->is_v6 ? answer_ipv6(hook_data(ctx), hook_data_end(ctx), sizeof(*tcp))
+		       : answer_ipv4(hook_data(ctx), hook_data_end(ctx),
 				     pkt->l4 - pkt->l3 + sizeof(*tcp)))
 		return HOOK_DROP;
 
@@ -203,8 +202,8 @@ static __always_inline int answer_icmp_v6(void *data, void *end, const struct pa
 	/* the pseudo-header: both addresses, the length, the next header */
 	sum = bpf_csum_diff(NULL, 0, (void *)&ip->saddr, 2 * sizeof(ip->saddr), 0);
 	sum = bpf_csum_diff(NULL, 0, (void *)icmp, bytes, (__u32)sum);
-	icmp->icmp6_cksum = ~csum_fold16((__u64)(__u32)sum + bpf_htonl(bytes) +
-					 bpf_htonl(PROTO_ICMPV6));
+	icmp->icmp6_cksum =
+		~csum_fold16((__u64)(__u32)sum + bpf_htonl(bytes) + bpf_htonl(PROTO_ICMPV6));
 	return 0;
 }
 
@@ -216,8 +215,8 @@ static __always_inline int answer_icmp(hook_ctx *ctx, const struct packet *pkt,
 				       const struct icmp_answer *what)
 {
 	__u32 ip_bytes = pkt->is_v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
-	__u32 quoted = ip_bytes + (pkt->flow.proto == PROTO_TCP ? sizeof(struct tcphdr) :
-								  sizeof(struct udphdr));
+	__u32 quoted = ip_bytes + (pkt->flow.proto == PROTO_TCP ? sizeof(struct tcphdr)
+								: sizeof(struct udphdr));
 	int failed;
 
 	/* below, sizes are written out: the checksum helper wants lengths that are constant */

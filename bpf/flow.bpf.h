@@ -133,7 +133,8 @@ __noinline int flow_is_expired(const struct flare_flow_key *key, __u64 now_ns)
 	forward = flow->dir == FLARE_DIR_FORWARD ? flow->flags : twin->flags;
 	reverse = flow->dir == FLARE_DIR_FORWARD ? twin->flags : flow->flags;
 	seen_ns = flow->seen_ns > twin->seen_ns ? flow->seen_ns : twin->seen_ns;
-	return now_ns > seen_ns && now_ns - seen_ns > flow_life_ns(set, key->proto, forward, reverse);
+	return now_ns > seen_ns &&
+	       now_ns - seen_ns > flow_life_ns(set, key->proto, forward, reverse);
 }
 
 /*

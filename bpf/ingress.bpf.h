@@ -120,12 +120,10 @@ static __always_inline enum flare_reason overload(const struct flare_service *sv
 }
 
 /* Records the new flow to the backend of its slot, if it may be spilled. */
-static __always_inline enum flare_reason spill(const struct flare_service *svc,
-					       struct flare_admission *adm,
-					       struct flare_service_counters *row,
-					       const struct packet *pkt, struct decision *d,
-					       enum flare_spill_cause cause, __u64 hash,
-					       __u64 now_ns)
+static __always_inline enum flare_reason
+spill(const struct flare_service *svc, struct flare_admission *adm,
+      struct flare_service_counters *row, const struct packet *pkt, struct decision *d,
+      enum flare_spill_cause cause, __u64 hash, __u64 now_ns)
 {
 	__u32 backend_id = svc->snat_count ? backend_pick(svc->id, hash) : 0;
 	struct flare_backend *backend = bpf_map_lookup_elem(&backends, &backend_id);
@@ -184,8 +182,7 @@ static __always_inline enum flare_reason decide_new(const struct flare_service *
 /* Whether the packet opens a flow. A segment of a UDP datagram that is a fragment does, too. */
 static __always_inline int packet_opens(const struct packet *pkt)
 {
-	return pkt->flow.proto == PROTO_UDP ||
-	       (pkt->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	return pkt->flow.proto == PROTO_UDP || (pkt->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
 /* An entry of a flow whose backend has gone down, or was given to another address. */
@@ -291,8 +288,8 @@ __noinline int packet_route(hook_ctx *ctx, const struct packet *pkt, const struc
  */
 static __always_inline enum flare_reason decide_route(hook_ctx *ctx, const struct packet *pkt,
 						      const struct decision *d,
-						      enum flare_reason reason,
-						      struct route *route, enum next_hop *hop)
+						      enum flare_reason reason, struct route *route,
+						      enum next_hop *hop)
 {
 	if (pkt->ttl <= 1)
 		return FLARE_REASON_TTL_EXCEEDED;
@@ -355,8 +352,7 @@ __noinline int packet_rewrite(hook_ctx *ctx, const struct packet *pkt, const str
 {
 	struct csum_delta delta = {};
 
-	if (!pkt || !to ||
-	    rewrite_transport(hook_data(ctx), hook_data_end(ctx), pkt, to, &delta))
+	if (!pkt || !to || rewrite_transport(hook_data(ctx), hook_data_end(ctx), pkt, to, &delta))
 		return -1;
 	return hook_fix_transport(ctx, pkt, &delta);
 }
@@ -365,8 +361,8 @@ static __always_inline int rewrite(hook_ctx *ctx, const struct packet *pkt,
 				   const struct decision *d, const struct route *route,
 				   enum next_hop hop)
 {
-	int failed = pkt->kind == PACKET_ICMP_ERROR ? packet_rewrite_icmp(ctx, pkt, &d->to) :
-						      packet_rewrite(ctx, pkt, &d->to);
+	int failed = pkt->kind == PACKET_ICMP_ERROR ? packet_rewrite_icmp(ctx, pkt, &d->to)
+						    : packet_rewrite(ctx, pkt, &d->to);
 
 	if (failed || hop != NEXT_HOP_KNOWN)
 		return failed;

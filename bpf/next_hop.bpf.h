@@ -28,11 +28,9 @@ static __always_inline __u32 wire_bytes(const struct packet *pkt, __u32 gso_byte
 	       (pkt->flow.proto == PROTO_TCP ? pkt->tcp_header_bytes : sizeof(struct udphdr));
 }
 
-static __always_inline enum next_hop next_hop_find(void *ctx, __u32 ifindex,
-						   const struct packet *pkt, __u32 gso_bytes,
-						   const struct flare_addr *src,
-						   const struct flare_addr *dst,
-						   struct route *route)
+static __always_inline enum next_hop
+next_hop_find(void *ctx, __u32 ifindex, const struct packet *pkt, __u32 gso_bytes,
+	      const struct flare_addr *src, const struct flare_addr *dst, struct route *route)
 {
 	struct bpf_fib_lookup fib = { .ifindex = ifindex };
 

@@ -11,10 +11,10 @@
 
 #include "uapi.bpf.h"
 
-#define VLAN_TAGS_MAX		2
-#define EXT_HEADERS_MAX		6
-#define IPV4_OPTIONS_MAX	8
-#define HEADERS_BYTES_MAX	512 /* bound of every offset below, for the verifier */
+#define VLAN_TAGS_MAX 2
+#define EXT_HEADERS_MAX 6
+#define IPV4_OPTIONS_MAX 8
+#define HEADERS_BYTES_MAX 512 /* bound of every offset below, for the verifier */
 
 #define TCP_FIN 0x01
 #define TCP_SYN 0x02
@@ -189,8 +189,8 @@ static __always_inline enum flare_reason parse_ipv4(struct cursor *cur, struct p
 	options = ip->ihl * 4 - sizeof(*ip);
 	pkt->plain = !options;
 	if (options) {
-		enum flare_reason reason = parse_ipv4_options(cur->data, cur->end, cur->offset,
-							      cur->offset + options);
+		enum flare_reason reason =
+			parse_ipv4_options(cur->data, cur->end, cur->offset, cur->offset + options);
 
 		if (reason != PARSED)
 			return reason;
@@ -420,16 +420,14 @@ static __always_inline enum flare_reason packet_defect(const struct packet *pkt)
 	if (pkt->l2_multicast)
 		return FLARE_REASON_NOT_UNICAST;
 	if (addr_equal(&pkt->flow.src, &pkt->flow.dst))
-		return pkt->flow.sport == pkt->flow.dport ? FLARE_REASON_LAND :
-							    FLARE_REASON_SPOOF;
+		return pkt->flow.sport == pkt->flow.dport ? FLARE_REASON_LAND : FLARE_REASON_SPOOF;
 	if (addr_is_martian(&pkt->flow.src))
 		return FLARE_REASON_MARTIAN;
 	if (pkt->flow.proto == PROTO_UDP)
-		return pkt->is_v6 && pkt->udp_no_checksum ? FLARE_REASON_BAD_CHECKSUM_FIELD :
-							    PARSED;
+		return pkt->is_v6 && pkt->udp_no_checksum ? FLARE_REASON_BAD_CHECKSUM_FIELD
+							  : PARSED;
 	if (pkt->tcp_header_bytes < sizeof(struct tcphdr) ||
-	    (!pkt->first_fragment &&
-	     pkt->l4 + pkt->tcp_header_bytes > pkt->l3 + pkt->bytes))
+	    (!pkt->first_fragment && pkt->l4 + pkt->tcp_header_bytes > pkt->l3 + pkt->bytes))
 		return FLARE_REASON_BAD_TRANSPORT_HEADER;
 	if ((pkt->tcp_flags & TCP_SYN && pkt->tcp_flags & (TCP_FIN | TCP_RST)) ||
 	    !(pkt->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)))

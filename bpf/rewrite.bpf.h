@@ -53,7 +53,7 @@ static __always_inline __u16 csum_fold16(__u64 sum)
 /* HC' = ~(~HC + ~m + m'), RFC 1624, with the changes ~m + m' already summed. */
 static __always_inline void csum_fix(__be16 *check, __u64 change)
 {
-	*check = ~csum_fold16((__u64)(__u16)~*check + change);
+	*check = ~csum_fold16((__u64)(__u16) ~*check + change);
 }
 
 /* Where the transport checksum is, from the start of the frame; 0: there is none to mend. */
@@ -94,8 +94,8 @@ static __always_inline int rewrite_ip(void *data, void *end, __u32 l3, __u8 is_v
 			return -1;
 		change = csum_change(change, ip->saddr, src->word[3]);
 		change = csum_change(change, ip->daddr, dst->word[3]);
-		change = csum_change(change, bpf_htons(ip->ttl << 8),
-				     bpf_htons((ip->ttl - 1) << 8));
+		change =
+			csum_change(change, bpf_htons(ip->ttl << 8), bpf_htons((ip->ttl - 1) << 8));
 		ip->saddr = src->word[3];
 		ip->daddr = dst->word[3];
 		ip->ttl--;
@@ -137,9 +137,9 @@ static __always_inline int rewrite_transport(void *data, void *end, const struct
 static __always_inline __u64 rewrite_quoted_check(void *data, void *end, const struct packet *pkt,
 						  __u64 change, __u64 sum)
 {
-	__u32 offset = pkt->inner_l4 + (pkt->flow.proto == PROTO_TCP ?
-						offsetof(struct tcphdr, check) :
-						offsetof(struct udphdr, check));
+	__u32 offset =
+		pkt->inner_l4 + (pkt->flow.proto == PROTO_TCP ? offsetof(struct tcphdr, check)
+							      : offsetof(struct udphdr, check));
 	__be16 *check;
 	__be16 old;
 

@@ -22,67 +22,67 @@
 #define offsetof(type, member) __builtin_offsetof(type, member)
 #endif
 
-#define ETH_P_IP	0x0800
-#define ETH_P_IPV6	0x86DD
-#define ETH_P_8021Q	0x8100
-#define ETH_P_8021AD	0x88A8
-#define ETH_ALEN	6
+#define ETH_P_IP 0x0800
+#define ETH_P_IPV6 0x86DD
+#define ETH_P_8021Q 0x8100
+#define ETH_P_8021AD 0x88A8
+#define ETH_ALEN 6
 
-#define IP_DF		0x4000
-#define IP_MF		0x2000
-#define IP_OFFSET_MASK	0x1FFF
+#define IP_DF 0x4000
+#define IP_MF 0x2000
+#define IP_OFFSET_MASK 0x1FFF
 
-#define IPOPT_EOL	0
-#define IPOPT_NOP	1
-#define IPOPT_LSRR	131
-#define IPOPT_SSRR	137
+#define IPOPT_EOL 0
+#define IPOPT_NOP 1
+#define IPOPT_LSRR 131
+#define IPOPT_SSRR 137
 
 /* IANA protocol numbers that are IPv6 extension headers; the rest is in the kernel's enum. */
-#define NEXTHDR_HOP_BY_HOP	0
-#define NEXTHDR_TCP		6
-#define NEXTHDR_UDP		17
-#define NEXTHDR_ROUTING		43
-#define NEXTHDR_FRAGMENT	44
-#define NEXTHDR_ICMPV6		58
-#define NEXTHDR_DESTINATION	60
-#define PROTO_ICMP		1
-#define PROTO_TCP		NEXTHDR_TCP
-#define PROTO_UDP		NEXTHDR_UDP
-#define PROTO_ICMPV6		NEXTHDR_ICMPV6
+#define NEXTHDR_HOP_BY_HOP 0
+#define NEXTHDR_TCP 6
+#define NEXTHDR_UDP 17
+#define NEXTHDR_ROUTING 43
+#define NEXTHDR_FRAGMENT 44
+#define NEXTHDR_ICMPV6 58
+#define NEXTHDR_DESTINATION 60
+#define PROTO_ICMP 1
+#define PROTO_TCP NEXTHDR_TCP
+#define PROTO_UDP NEXTHDR_UDP
+#define PROTO_ICMPV6 NEXTHDR_ICMPV6
 
-#define ICMP_DEST_UNREACH	3
-#define ICMP_SOURCE_QUENCH	4
-#define ICMP_TIME_EXCEEDED	11
-#define ICMP_PARAMETER_PROBLEM	12
-#define ICMP_PORT_UNREACH	3
-#define ICMP_FRAG_NEEDED	4
-#define ICMPV6_DEST_UNREACH	1
-#define ICMPV6_PKT_TOO_BIG	2
-#define ICMPV6_TIME_EXCEEDED	3
+#define ICMP_DEST_UNREACH 3
+#define ICMP_SOURCE_QUENCH 4
+#define ICMP_TIME_EXCEEDED 11
+#define ICMP_PARAMETER_PROBLEM 12
+#define ICMP_PORT_UNREACH 3
+#define ICMP_FRAG_NEEDED 4
+#define ICMPV6_DEST_UNREACH 1
+#define ICMPV6_PKT_TOO_BIG 2
+#define ICMPV6_TIME_EXCEEDED 3
 #define ICMPV6_PARAMETER_PROBLEM 4
-#define ICMPV6_PORT_UNREACH	4
+#define ICMPV6_PORT_UNREACH 4
 
-#define TC_ACT_UNSPEC	(-1)
-#define TC_ACT_SHOT	2
+#define TC_ACT_UNSPEC (-1)
+#define TC_ACT_SHOT 2
 
-#define BPF_ANY			0
-#define BPF_NOEXIST		1
-#define BPF_F_MMAPABLE		(1U << 10)
-#define BPF_F_NO_PREALLOC	(1U << 0)
-#define BPF_F_INNER_MAP		(1U << 12)
-#define BPF_F_PSEUDO_HDR	(1ULL << 4)
-#define BPF_F_MARK_MANGLED_0	(1ULL << 5)
-#define BPF_ADJ_ROOM_MAC	1
+#define BPF_ANY 0
+#define BPF_NOEXIST 1
+#define BPF_F_MMAPABLE (1U << 10)
+#define BPF_F_NO_PREALLOC (1U << 0)
+#define BPF_F_INNER_MAP (1U << 12)
+#define BPF_F_PSEUDO_HDR (1ULL << 4)
+#define BPF_F_MARK_MANGLED_0 (1ULL << 5)
+#define BPF_ADJ_ROOM_MAC 1
 
 /* bpf_fib_lookup */
-#define BPF_FIB_LKUP_RET_SUCCESS	0
-#define BPF_FIB_LKUP_RET_FWD_DISABLED	5
-#define BPF_FIB_LKUP_RET_UNSUPP_LWT	6
-#define BPF_FIB_LKUP_RET_NO_NEIGH	7
-#define BPF_FIB_LKUP_RET_FRAG_NEEDED	8
+#define BPF_FIB_LKUP_RET_SUCCESS 0
+#define BPF_FIB_LKUP_RET_FWD_DISABLED 5
+#define BPF_FIB_LKUP_RET_UNSUPP_LWT 6
+#define BPF_FIB_LKUP_RET_NO_NEIGH 7
+#define BPF_FIB_LKUP_RET_FRAG_NEEDED 8
 
-#define AF_INET		2
-#define AF_INET6	10
+#define AF_INET 2
+#define AF_INET6 10
 
-#define NSEC_PER_SEC	1000000000ULL
-#define NSEC_PER_HOUR	(3600 * NSEC_PER_SEC)
+#define NSEC_PER_SEC 1000000000ULL
+#define NSEC_PER_HOUR (3600 * NSEC_PER_SEC)

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: (GPL-2.0-only OR MIT) */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The layout of everything that the datapath, the agent and flarectl share through BPF maps.
  * It holds types, limits and words; it declares no map and no function.
