@@ -1,0 +1,140 @@
+#!/usr/bin/env bash
+# The lab: four network namespaces, joined by veth, in which a bare VM stands between its clients
+# and a cloud, with Flare on the VM's only interface.
+#
+#   client 192.0.2.10 ──── router ──── vm 198.51.100.10
+#          2001:db8:1::10    │            2001:db8:2::10
+#                            └──────── cloud 203.0.113.10
+#                                         2001:db8:3::10
+#
+# Each of client, vm and cloud has one interface, eth0, and its default route through the router,
+# which alone forwards. Names of the namespaces begin with FLARE_LAB_PREFIX ("flare-lab-"), so that
+# several labs can stand side by side. Commands run inside one with
+# `nsenter --net=/run/netns/NAME`, which, unlike `ip netns exec`, leaves /sys/fs/bpf as it is.
+set -euo pipefail
+
+readonly prefix=${FLARE_LAB_PREFIX:-flare-lab-}
+readonly hosts=(client vm cloud)
+
+usage() {
+	echo "usage: $0 up|down|status|run HOST COMMAND..." >&2
+	exit 2
+}
+
+# The subnet of a host: "<first three IPv4 numbers> <IPv6 prefix>".
+subnets_of() {
+	case $1 in
+	client) echo "192.0.2 2001:db8:1:" ;;
+	vm) echo "198.51.100 2001:db8:2:" ;;
+	cloud) echo "203.0.113 2001:db8:3:" ;;
+	*) return 1 ;;
+	esac
+}
+
+inside() {
+	local host=$1
+	shift
+	nsenter --net="/run/netns/$prefix$host" "$@"
+}
+
+# Settings of every namespace: no duplicate address detection (addresses are usable at once), long
+# accept queues (a dropped SYN would look like a latency of 1 s), and all ports for clients but
+# those that Flare translates to on the VM.
+prepare() {
+	local host=$1
+	ip netns add "$prefix$host"
+	inside "$host" sysctl -qw \
+		net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 \
+		net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 \
+		net.core.somaxconn=65535 net.ipv4.tcp_max_syn_backlog=65535
+	inside "$host" ip link set lo up
+}
+
+join_to_router() {
+	local host=$1 v4 v6
+	read -r v4 v6 < <(subnets_of "$host")
+	ip -n "$prefix$host" link add eth0 type veth peer name "to-$host" netns "${prefix}router"
+	ip -n "${prefix}router" address add "$v4.1/24" dev "to-$host"
+	ip -n "${prefix}router" address add "$v6:1/64" dev "to-$host" nodad
+	ip -n "$prefix$host" address add "$v4.10/24" dev eth0
+	ip -n "$prefix$host" address add "$v6:10/64" dev eth0 nodad
+	ip -n "${prefix}router" link set "to-$host" up
+	ip -n "$prefix$host" link set eth0 up
+	ip -n "$prefix$host" route add default via "$v4.1"
+	ip -n "$prefix$host" -6 route add default via "$v6:1"
+}
+
+up() {
+	down
+	trap 'down' ERR
+	local host
+	prepare router
+	inside router sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+	for host in "${hosts[@]}"; do
+		prepare "$host"
+		join_to_router "$host"
+	done
+	inside client sysctl -qw net.ipv4.ip_local_port_range="1024 65535"
+	for host in "${hosts[@]}"; do
+		await_link "$host"
+	done
+	trap - ERR
+}
+
+# Waits until both ends of a host's link have their carrier, which takes a moment after "up".
+await_link() {
+	local host=$1 try
+	for try in {1..100}; do
+		if [[ $(ip -n "$prefix$host" -brief link show eth0) == *" UP "* ]] &&
+			[[ $(ip -n "${prefix}router" -brief link show "to-$host") == *" UP "* ]]; then
+			return 0
+		fi
+		sleep 0.05
+	done
+	echo "$0: the link of $host is still down after $try tries" >&2
+	return 1
+}
+
+down() {
+	local host
+	for host in "${hosts[@]}" router; do
+		if [ -e "/run/netns/$prefix$host" ]; then
+			# Deleting the interface first takes it down at once; a namespace that a process still
+			# holds would keep it.
+			ip -n "$prefix$host" link delete eth0 2>/dev/null || true
+			ip netns delete "$prefix$host"
+		fi
+	done
+}
+
+status() {
+	local host state=0
+	for host in "${hosts[@]}" router; do
+		if [ -e "/run/netns/$prefix$host" ]; then
+			echo "$prefix$host"
+			ip -n "$prefix$host" -brief address | sed 's/^/  /'
+		else
+			echo "$prefix$host: not there"
+			state=1
+		fi
+	done
+	return $state
+}
+
+[ $# -ge 1 ] || usage
+if [ "$(id -u)" != 0 ]; then
+	echo "$0: network namespaces need root" >&2
+	exit 1
+fi
+case $1 in
+up) up ;;
+down) down ;;
+status) status ;;
+run)
+	[ $# -ge 3 ] || usage
+	host=$2
+	shift 2
+	exec nsenter --net="/run/netns/$prefix$host" "$@"
+	;;
+*) usage ;;
+esac

@@ -1,0 +1,89 @@
+// The backend's capacity, service times and instances, without sockets or clocks.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "backend/instance_pool.h"
+#include "backend/service_time.h"
+#include "backend/work_queue.h"
+#include "common/percentile.h"
+
+namespace flare::lab {
+namespace {
+
+TEST(WorkQueue, WorksOnAsManyAsThereAreSlotsAndFirstComeFirstServed) {
+  WorkQueue queue(2);
+  queue.add(1, 100, 0);
+  queue.add(2, 50, 0);
+  queue.add(3, 10, 0);
+  queue.add(4, 10, 0);
+  EXPECT_EQ(queue.busy(), 2U);
+  EXPECT_EQ(queue.waiting(), 2U);
+  EXPECT_EQ(queue.take_done(49), std::nullopt);
+  EXPECT_EQ(queue.take_done(50), 2U);
+  EXPECT_EQ(queue.next_done_ns(), 60U);
+  EXPECT_EQ(queue.take_done(60), 3U);
+  EXPECT_EQ(queue.take_done(70), 4U);
+  EXPECT_EQ(queue.take_done(100), 1U);
+  EXPECT_EQ(queue.next_done_ns(), std::nullopt);
+}
+
+TEST(WorkQueue, LateWakeUpsCostNoCapacity) {
+  WorkQueue queue(1);
+  for (std::uint64_t job = 0; job < 10; ++job) queue.add(job, 100, 0);
+  // Looked at only every 150: at 1,050 all ten jobs of 100 are done, not six.
+  std::size_t done = 0;
+  for (std::uint64_t now = 150; now <= 1'050; now += 150) {
+    while (queue.take_done(now)) ++done;
+  }
+  EXPECT_EQ(done, 10U);
+}
+
+TEST(WorkQueue, WithoutSlotsNothingWaits) {
+  WorkQueue queue(0);
+  for (std::uint64_t job = 0; job < 1000; ++job) queue.add(job, 7, 0);
+  EXPECT_EQ(queue.busy(), 1000U);
+  EXPECT_EQ(queue.waiting(), 0U);
+}
+
+TEST(ServiceTimes, HaveTheMeanAndTheSpreadThatWereAskedFor) {
+  const ServiceTimes times;
+  std::vector<double> drawn;
+  for (std::uint64_t number = 0; number < 100'000; ++number) {
+    drawn.push_back(static_cast<double>(times.of(number)) / 1e6);
+  }
+  const double mean = std::accumulate(drawn.begin(), drawn.end(), 0.0) / 1e5;
+  EXPECT_NEAR(mean, 73, 0.3);
+  std::ranges::sort(drawn);
+  EXPECT_NEAR(nearest_rank<double>(drawn, 0.50), 69.8, 0.4);
+  EXPECT_NEAR(nearest_rank<double>(drawn, 0.95), 114.3, 0.9);
+}
+
+TEST(ServiceTimes, BelongToTheRequestNumberAndTheSeed) {
+  const ServiceTimes times;
+  EXPECT_EQ(times.of(17), times.of(17));
+  EXPECT_NE(times.of(17), times.of(18));
+  EXPECT_NE(times.of(17), (ServiceTimes{.seed = 2}.of(17)));
+}
+
+TEST(InstancePool, StartsOneWhenNoneIsIdleAndReusesIt) {
+  InstancePool pool({.cold_start_ns = 250, .keep_alive_ns = 1000, .prewarmed = 1}, 0);
+  EXPECT_EQ(pool.take(1), 0U);
+  EXPECT_EQ(pool.take(2), 250U);
+  pool.give_back(10);
+  EXPECT_EQ(pool.take(20), 0U);
+  EXPECT_EQ(pool.cold_starts(), 1U);
+}
+
+TEST(InstancePool, LetsIdleOnesGo) {
+  InstancePool pool({.cold_start_ns = 250, .keep_alive_ns = 1000, .prewarmed = 2}, 0);
+  EXPECT_EQ(pool.take(500), 0U);
+  pool.give_back(600);
+  EXPECT_EQ(pool.take(1500), 0U) << "used at 600, so it is kept until 1600";
+  EXPECT_EQ(pool.take(1500), 250U) << "the other one was idle since 0";
+}
+
+}  // namespace
+}  // namespace flare::lab

@@ -1,0 +1,214 @@
+// Backend and load generator against each other, on loopback and in one loop.
+#include <gtest/gtest.h>
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "backend/server.h"
+#include "common/socket.h"
+#include "load/run.h"
+#include "load/summary.h"
+
+namespace flare::lab {
+namespace {
+
+/// A server on a free port of `address` and a loop for it.
+class Loopback {
+ public:
+  explicit Loopback(ServerConfig config, const std::string& address = "127.0.0.1") {
+    config.listen = {Endpoint{*Address::parse(address), 0}};
+    loop_ = std::make_unique<EventLoop>(*EventLoop::make());
+    server_ = *Server::start(*loop_, clock_, config);
+    target_ = Endpoint{*Address::parse(address), server_->port()};
+  }
+
+  /// Runs `rates` against the server and returns the run with all its records.
+  std::unique_ptr<Run> run(const std::vector<double>& rates, ConnectionMode mode,
+                           std::uint64_t timeout_ms = 10'000) {
+    const RatePlan plan = RatePlan::with_lead_in(rates, 0);
+    RunConfig config{plan, timeout_ms * 1'000'000, {mode, {target_}, {}, "/"}};
+    auto run = *Run::start(*loop_, clock_, config, open_arrivals(plan, 1),
+                           [this](const std::string& line) { lines_.push_back(line); });
+    EXPECT_TRUE(loop_->run());
+    return run;
+  }
+
+  EventLoop& loop() { return *loop_; }
+  const MonotonicClock& clock() const { return clock_; }
+  const Server& server() const { return *server_; }
+  Endpoint& target() { return target_; }
+  const std::vector<std::string>& lines() const { return lines_; }
+
+ private:
+  MonotonicClock clock_;
+  std::unique_ptr<EventLoop> loop_;
+  std::unique_ptr<Server> server_;
+  Endpoint target_;
+  std::vector<std::string> lines_;
+};
+
+ServerConfig quick_server() {
+  ServerConfig config;
+  config.slots = 0;
+  config.times.mean_ms = 5;
+  return config;
+}
+
+std::size_t count(const Run& run, Outcome outcome) {
+  return static_cast<std::size_t>(
+      std::ranges::count(run.records(), outcome, &RequestRecord::outcome));
+}
+
+/// Sends `text` to the server, closes our half, and returns all that comes back.
+std::string ask(Loopback& lab, const std::string& text) {
+  int failed = 0;
+  const UniqueFd fd = connect_to(lab.target(), std::nullopt, failed);
+  std::string answer;
+  std::string unsent = text;
+  for (int turn = 0; turn < 5'000; ++turn) {
+    if (!unsent.empty()) {
+      const ssize_t sent = ::send(fd.get(), unsent.data(), unsent.size(), MSG_NOSIGNAL);
+      if (sent > 0) unsent.erase(0, static_cast<std::size_t>(sent));
+      if (unsent.empty()) ::shutdown(fd.get(), SHUT_WR);
+    }
+    EXPECT_TRUE(lab.loop().turn(1));
+    char buffer[4096];
+    const ssize_t got = ::recv(fd.get(), buffer, sizeof(buffer), 0);
+    if (got == 0 && unsent.empty()) return answer;
+    if (got > 0) answer.append(buffer, static_cast<std::size_t>(got));
+  }
+  ADD_FAILURE() << "the server neither answered nor closed";
+  return answer;
+}
+
+struct ModeCase {
+  const char* name;
+  const char* address;
+  ConnectionMode mode;
+  std::uint32_t connections_min;
+  std::uint32_t connections_max;
+};
+
+class ConnectionModes : public testing::TestWithParam<ModeCase> {};
+
+TEST_P(ConnectionModes, AllRequestsAreAnswered) {
+  Loopback lab(quick_server(), GetParam().address);
+  const auto run = lab.run({300}, GetParam().mode);
+  const auto requests = static_cast<std::uint32_t>(run->records().size());
+  ASSERT_GT(requests, 200U);
+  EXPECT_EQ(count(*run, Outcome::kOk), requests);
+  EXPECT_EQ(lab.server().stats()["completed"], requests);
+  const std::uint32_t most = std::min(GetParam().connections_max, requests);
+  EXPECT_GE(run->connections_made(), std::min(GetParam().connections_min, requests));
+  EXPECT_LE(run->connections_made(), most);
+  for (const RequestRecord& record : run->records()) {
+    EXPECT_EQ(record.tier, Tier::kVm);
+    EXPECT_LE(record.sent_us, record.first_byte_us);
+    EXPECT_LE(record.first_byte_us, record.done_us);
+    EXPECT_GE(record.done_us, record.work_us);
+  }
+  EXPECT_EQ(lab.lines().size(), 1U);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Cases, ConnectionModes,
+    testing::Values(
+        ModeCase{"New", "127.0.0.1", {ConnectionMode::Kind::kNew, 1}, kNever, kNever},
+        ModeCase{"NewV6", "::1", {ConnectionMode::Kind::kNew, 1}, kNever, kNever},
+        ModeCase{"Keep", "127.0.0.1", {ConnectionMode::Kind::kKeep, 10}, 20, 120},
+        ModeCase{"Pool", "127.0.0.1", {ConnectionMode::Kind::kPool, 2}, 2, 2}),
+    [](const auto& test) { return std::string(test.param.name); });
+
+TEST(Backend, ServesAsManyAsItsCapacityAndQueuesTheRest) {
+  ServerConfig config;
+  config.slots = 4;
+  config.times.mean_ms = 20;  // 200 a second
+  Loopback lab(config);
+  const auto run = lab.run({400}, {});
+  EXPECT_EQ(count(*run, Outcome::kOk), run->records().size());
+  // The last one waits for all the work before it, spread over four slots.
+  double work_us = 0;
+  double end_us = 0;
+  for (const RequestRecord& record : run->records()) {
+    work_us += record.work_us;
+    end_us = std::max(end_us, static_cast<double>(record.intended_ns) / 1000 + record.done_us);
+  }
+  EXPECT_NEAR(end_us, work_us / 4, work_us / 4 * 0.08);
+}
+
+TEST(Backend, AnswersWithMadeBytesAndChecksBodies) {
+  Loopback lab(quick_server());
+  const std::string made = ask(lab, "GET /bytes/100000 HTTP/1.1\r\nConnection: close\r\n\r\n");
+  std::string expected;
+  append_made_bytes(expected, 0, 100'000);
+  ASSERT_GT(made.size(), expected.size());
+  EXPECT_EQ(made.substr(made.size() - expected.size()), expected);
+
+  std::string body;
+  append_made_bytes(body, 0, 300'000);
+  Checksum checksum;
+  checksum.add(body);
+  char hexadecimal[17];
+  std::snprintf(hexadecimal, sizeof(hexadecimal), "%016llx",
+                static_cast<unsigned long long>(checksum.value()));
+  const std::string told = ask(lab, "POST / HTTP/1.1\r\nContent-Length: 300000\r\n\r\n" + body);
+  EXPECT_NE(told.find("\"bytes\":300000"), std::string::npos) << told;
+  EXPECT_NE(told.find(hexadecimal), std::string::npos) << told;
+}
+
+TEST(Backend, AnswersEachOfSeveralRequestsOnAConnection) {
+  Loopback lab(quick_server());
+  const std::string answers =
+      ask(lab, "GET /r/1 HTTP/1.1\r\n\r\nGET /r/2 HTTP/1.1\r\n\r\nnonsense\r\n\r\n");
+  EXPECT_EQ(lab.server().stats()["completed"], 2);
+  EXPECT_EQ(lab.server().stats()["errors"], 1);
+  EXPECT_NE(answers.find("400 Bad Request"), std::string::npos) << answers;
+}
+
+TEST(Backend, SlowsDownOnDemand) {
+  Loopback lab(quick_server());
+  ask(lab, "PUT /control?slow=40 HTTP/1.1\r\nConnection: close\r\n\r\n");
+  const std::string answer = ask(lab, "GET /r/1 HTTP/1.1\r\nConnection: close\r\n\r\n");
+  const auto at = answer.find("X-Flare-Work-Us: ");
+  ASSERT_NE(at, std::string::npos) << answer;
+  EXPECT_GT(std::stoi(answer.substr(at + 17)), 80'000);
+}
+
+TEST(Load, CountsRefusedConnections) {
+  Loopback lab(quick_server());
+  lab.target().port = 1;  // nobody listens there
+  const auto run = lab.run({50}, {});
+  EXPECT_EQ(count(*run, Outcome::kRefused), run->records().size());
+  EXPECT_EQ(latencies_of({run->records().front().done_us}).p50_ms, std::nullopt);
+}
+
+TEST(Load, GivesUpInTimeAndLeavesNoRequestOpen) {
+  ServerConfig config;
+  config.slots = 1;
+  config.times = {.mean_ms = 250, .sigma = 0};
+  Loopback lab(config);
+  const auto run = lab.run({20}, {}, 600);
+  EXPECT_GT(count(*run, Outcome::kTimeout), run->records().size() / 2);
+  EXPECT_GE(count(*run, Outcome::kOk), 2U);
+  EXPECT_EQ(count(*run, Outcome::kPending), 0U);
+}
+
+TEST(Load, APoolThatIsFullKeepsRequestsWaiting) {
+  ServerConfig config;
+  config.slots = 0;
+  config.times = {.mean_ms = 50, .sigma = 0};
+  Loopback lab(config);
+  const auto run = lab.run({60}, {ConnectionMode::Kind::kPool, 1});
+  // One connection carries 20 a second, so the 60 of one second take three.
+  const RequestRecord& last = run->records().back();
+  EXPECT_EQ(count(*run, Outcome::kOk), run->records().size());
+  EXPECT_GT(last.done_us, 1'000'000U) << "measured from the intended start, not from the send";
+}
+
+}  // namespace
+}  // namespace flare::lab

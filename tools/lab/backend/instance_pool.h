@@ -1,0 +1,51 @@
+// The instances of a serverless tier: one request each, started when none is idle, kept for a time.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+
+namespace flare::lab {
+
+/// How instances begin and end.
+struct InstanceConfig {
+  std::uint64_t cold_start_ns = 0;  ///< 0: an instance is there at once
+  std::uint64_t keep_alive_ns = 300'000'000'000;
+  std::uint32_t prewarmed = 0;  ///< idle from the start, and subject to keep_alive_ns like others
+};
+
+/// Counts instances; it reads no clock.
+class InstancePool {
+ public:
+  InstancePool(const InstanceConfig& config, std::uint64_t now_ns)
+      : config_(config), idle_since_(config.prewarmed, now_ns) {}
+
+  /// Takes an instance for one request and returns how long it takes to start: 0 for a warm one.
+  std::uint64_t take(std::uint64_t now_ns) {
+    expire(now_ns);
+    if (!idle_since_.empty()) {
+      idle_since_.pop_back();
+      return 0;
+    }
+    if (config_.cold_start_ns > 0) ++cold_starts_;
+    return config_.cold_start_ns;
+  }
+
+  /// Gives one back. The one used last is taken first, so that the others may expire.
+  void give_back(std::uint64_t now_ns) { idle_since_.push_back(now_ns); }
+
+  std::uint64_t cold_starts() const { return cold_starts_; }
+  std::size_t idle() const { return idle_since_.size(); }
+
+ private:
+  void expire(std::uint64_t now_ns) {
+    while (!idle_since_.empty() && now_ns - idle_since_.front() > config_.keep_alive_ns) {
+      idle_since_.pop_front();
+    }
+  }
+
+  InstanceConfig config_;
+  std::deque<std::uint64_t> idle_since_;
+  std::uint64_t cold_starts_ = 0;
+};
+
+}  // namespace flare::lab

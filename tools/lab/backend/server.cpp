@@ -1,0 +1,189 @@
+#include "backend/server.h"
+
+#include <sys/epoll.h>
+
+#include <cinttypes>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "common/socket.h"
+
+namespace flare::lab {
+namespace {
+
+std::string hexadecimal(std::uint64_t value) {
+  char text[17];
+  std::snprintf(text, sizeof(text), "%016" PRIx64, value);
+  return text;
+}
+
+Answer json_answer(const nlohmann::json& value) {
+  return {200, "Content-Type: application/json\r\n", value.dump() + "\n", std::nullopt};
+}
+
+}  // namespace
+
+Server::Server(EventLoop& loop, const Clock& clock, ServerConfig config)
+    : loop_(loop),
+      clock_(clock),
+      config_(std::move(config)),
+      queue_(config_.slots),
+      instances_(config_.instances, clock.now_ns()) {}
+
+Server::~Server() {
+  for (const auto& [id, connection] : connections_) loop_.forget(connection.fd());
+  for (const auto& listener : listeners_) loop_.forget(listener.get());
+}
+
+Result<std::unique_ptr<Server>> Server::start(EventLoop& loop, const Clock& clock,
+                                              ServerConfig config) {
+  std::unique_ptr<Server> server(new Server(loop, clock, std::move(config)));
+  auto alarm = Alarm::make(loop, [raw = server.get()] { raw->finish_work(); });
+  if (!alarm) return alarm.error();
+  server->alarm_ = *std::move(alarm);
+  auto listening = server->listen();
+  if (!listening) return listening.error();
+  return server;
+}
+
+Result<void> Server::listen() {
+  for (const Endpoint& endpoint : config_.listen) {
+    auto listener = listen_on(endpoint);
+    if (!listener) return listener.error();
+    const int fd = listener->get();
+    listeners_.push_back(*std::move(listener));
+    auto watched = loop_.watch(fd, EPOLLIN, [this, fd](std::uint32_t) { accept_all(fd); });
+    if (!watched) return watched.error();
+  }
+  return {};
+}
+
+std::uint16_t Server::port() const { return port_of(listeners_.front().get()); }
+
+void Server::accept_all(int listener) {
+  for (;;) {
+    auto accepted = accept_from(listener);
+    if (!accepted) ++figures_.errors;
+    if (!accepted || !*accepted) return;
+    ++figures_.accepted;
+    const std::uint64_t id = next_connection_++;
+    const int fd = (*accepted)->get();
+    connections_.emplace(id, Connection(**std::move(accepted)));
+    auto watched = loop_.watch(
+        fd, EPOLLIN, [this, id](std::uint32_t events) { on_connection(id, events); });
+    if (!watched) {
+      ++figures_.errors;
+      connections_.erase(id);
+    }
+  }
+}
+
+void Server::on_connection(std::uint64_t id, std::uint32_t events) {
+  if ((events & (EPOLLERR | EPOLLHUP)) != 0) return drop(id);
+  if ((events & EPOLLIN) != 0 && !connections_.at(id).receive()) return drop(id);
+  proceed(id);
+}
+
+void Server::proceed(std::uint64_t id) {
+  Connection& connection = connections_.at(id);
+  for (;;) {
+    auto asked = connection.next_request();
+    if (!asked) {
+      ++figures_.errors;
+      connection.answer({400, "", asked.error().message() + "\n", std::nullopt}, true);
+      break;
+    }
+    if (!*asked) break;
+    handle(id, **std::move(asked));
+  }
+  if (!connection.send()) return drop(id);
+  if (!loop_.rewatch(connection.fd(), connection.wanted_events())) drop(id);
+}
+
+void Server::handle(std::uint64_t id, ReadRequest asked) {
+  Connection& connection = connections_.at(id);
+  switch (asked.request.kind) {
+    case BackendRequest::Kind::kStats:
+      return connection.answer(json_answer(stats()), asked.request.closes);
+    case BackendRequest::Kind::kControl:
+      config_.slow = *asked.request.slow;
+      return connection.answer(json_answer({{"slow", config_.slow}}), asked.request.closes);
+    case BackendRequest::Kind::kWork:
+      return begin_work(id, std::move(asked));
+  }
+}
+
+void Server::begin_work(std::uint64_t id, ReadRequest asked) {
+  const std::uint64_t now = clock_.now_ns();
+  const std::uint64_t number = asked.request.number.value_or(figures_.requests);
+  const double scale = asked.request.work * config_.slow;
+  const auto work =
+      static_cast<std::uint64_t>(static_cast<double>(config_.times.of(number)) * scale);
+  const std::uint64_t start = instances_.take(now);
+  const std::uint64_t job = next_job_++;
+  ++figures_.requests;
+  figures_.work_ns += work;
+  jobs_.emplace(job, Job{id, work, start > 0, std::move(asked)});
+  queue_.add(job, start + work, now);
+  figures_.waiting_peak = std::max(figures_.waiting_peak, queue_.waiting());
+  alarm_->set(queue_.next_done_ns());
+}
+
+void Server::finish_work() {
+  const std::uint64_t now = clock_.now_ns();
+  while (const auto done = queue_.take_done(now)) {
+    const Job job = std::move(jobs_.extract(*done).mapped());
+    instances_.give_back(now);
+    const auto connection = connections_.find(job.connection);
+    if (connection == connections_.end()) {
+      ++figures_.abandoned;
+      continue;
+    }
+    ++figures_.completed;
+    connection->second.answer(answer_to(job), job.asked.request.closes);
+    proceed(job.connection);
+  }
+  alarm_->set(queue_.next_done_ns());
+}
+
+Answer Server::answer_to(const Job& job) const {
+  Answer answer;
+  answer.fields = "X-Flare-Tier: " + config_.tier + "\r\n";
+  answer.fields += "X-Flare-Start: " + std::string(job.cold ? "cold" : "warm") + "\r\n";
+  answer.fields += "X-Flare-Work-Us: " + std::to_string(job.work_ns / 1000) + "\r\n";
+  if (job.asked.request.echo_body) {
+    answer.body = nlohmann::json{{"bytes", job.asked.body_bytes},
+                                 {"checksum", hexadecimal(job.asked.body_checksum)}}
+                      .dump();
+  } else {
+    answer.made_bytes = job.asked.request.body_bytes.value_or(config_.body_bytes);
+  }
+  return answer;
+}
+
+void Server::drop(std::uint64_t id) {
+  const auto found = connections_.find(id);
+  loop_.forget(found->second.fd());
+  connections_.erase(found);
+}
+
+nlohmann::json Server::stats() const {
+  return {{"tier", config_.tier},
+          {"slots", config_.slots},
+          {"slow", config_.slow},
+          {"busy", queue_.busy()},
+          {"waiting", queue_.waiting()},
+          {"waiting_peak", figures_.waiting_peak},
+          {"connections", connections_.size()},
+          {"accepted", figures_.accepted},
+          {"requests", figures_.requests},
+          {"completed", figures_.completed},
+          {"abandoned", figures_.abandoned},
+          {"errors", figures_.errors},
+          {"work_ms", static_cast<double>(figures_.work_ns) / 1e6},
+          {"cold_starts", instances_.cold_starts()},
+          {"idle_instances", instances_.idle()}};
+}
+
+}  // namespace flare::lab

@@ -1,0 +1,93 @@
+// The backend: connections, the queue, the answers and the figures about them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "backend/connection.h"
+#include "backend/instance_pool.h"
+#include "backend/service_time.h"
+#include "backend/work_queue.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "common/alarm.h"
+#include "loop/event_loop.h"
+#include "model/address.h"
+
+namespace flare::lab {
+
+struct ServerConfig {
+  std::vector<Endpoint> listen;
+  std::string tier = "vm";
+  std::uint32_t slots = 32;  ///< 0: without limit
+  double slow = 1;           ///< all service times are multiplied by it
+  std::uint64_t body_bytes = 0;  ///< of answers that ask for no size of their own
+  ServiceTimes times;
+  InstanceConfig instances;
+};
+
+/// Accepts at once, lets each request sleep its service time in a slot, and answers. Requests wait
+/// for a slot in the order in which they came, without bound.
+class Server {
+ public:
+  static Result<std::unique_ptr<Server>> start(EventLoop& loop, const Clock& clock,
+                                               ServerConfig config);
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server();
+
+  /// The figures of /stats; their keys are in tools/lab/README.md.
+  nlohmann::json stats() const;
+  /// Port of the first listener, for tests that ask for port 0.
+  std::uint16_t port() const;
+
+ private:
+  struct Job {
+    std::uint64_t connection;
+    std::uint64_t work_ns;
+    bool cold;
+    ReadRequest asked;
+  };
+
+  Server(EventLoop& loop, const Clock& clock, ServerConfig config);
+  Result<void> listen();
+  void accept_all(int listener);
+  void on_connection(std::uint64_t id, std::uint32_t events);
+  /// Reads on, answers what can be, writes, and drops the connection where it is over.
+  void proceed(std::uint64_t id);
+  void handle(std::uint64_t id, ReadRequest asked);
+  void begin_work(std::uint64_t id, ReadRequest asked);
+  void finish_work();
+  Answer answer_to(const Job& job) const;
+  void drop(std::uint64_t id);
+
+  EventLoop& loop_;
+  const Clock& clock_;
+  ServerConfig config_;
+  WorkQueue queue_;
+  InstancePool instances_;
+  std::unique_ptr<Alarm> alarm_;
+  std::vector<UniqueFd> listeners_;
+  std::unordered_map<std::uint64_t, Connection> connections_;
+  std::unordered_map<std::uint64_t, Job> jobs_;
+  std::uint64_t next_connection_ = 0;
+  std::uint64_t next_job_ = 0;
+
+  struct Figures {
+    std::uint64_t accepted = 0;   ///< connections
+    std::uint64_t requests = 0;   ///< that asked for work
+    std::uint64_t completed = 0;  ///< and got their answer written
+    std::uint64_t abandoned = 0;  ///< and whose client was gone when the work was done
+    std::uint64_t errors = 0;     ///< broken requests, and connections that could not be taken
+    std::uint64_t work_ns = 0;
+    std::size_t waiting_peak = 0;
+  } figures_;
+};
+
+}  // namespace flare::lab
