@@ -206,6 +206,31 @@ __noinline int flow_settle(const struct flare_flow_key *forward_key)
 	return 1;
 }
 
+/*
+ * Puts back the reservation of an embryo whose reverse entry the LRU has evicted, so that replies
+ * find their way. Where another flow has taken the port since, this one is lost: its client's next
+ * SYN starts anew.
+ */
+__noinline int flow_restore(const struct flare_flow_key *forward_key)
+{
+	struct flow_scratch *scratch = flow_scratch_get();
+	struct flare_flow *forward;
+
+	if (!scratch || !forward_key)
+		return 0;
+	forward = bpf_map_lookup_elem(&embryos, forward_key);
+	if (!forward || bpf_map_lookup_elem(&flows, &forward->peer))
+		return 0;
+	scratch->reverse = *forward;
+	scratch->reverse.peer = *forward_key;
+	scratch->reverse.dir = FLARE_DIR_REVERSE;
+	/* a TCP client that acknowledges has had its answer */
+	scratch->reverse.flags = forward_key->proto == PROTO_TCP ? FLARE_FLOW_REPLIED : 0;
+	scratch->reverse.packets = 0;
+	scratch->reverse.bytes = 0;
+	return (int)bpf_map_update_elem(&embryos, &forward->peer, &scratch->reverse, BPF_NOEXIST);
+}
+
 /* Notes a FIN or RST in its direction's entry, and the end of the flow where this makes it one. */
 __noinline int flow_note_end(const struct flare_flow_key *key, __u32 bits)
 {
@@ -253,10 +278,12 @@ static __always_inline void flow_touch(struct flare_flow *flow, const struct pac
 		} else if ((pkt->tcp_flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK)) {
 			__sync_fetch_and_or(&flow->flags, FLARE_FLOW_REPLIED);
 		}
-	} else if (pkt->flow.proto == PROTO_TCP && pkt->tcp_flags & TCP_ACK) {
+	} else if (pkt->flow.proto == PROTO_UDP || pkt->tcp_flags & TCP_ACK) {
 		struct flare_flow *twin = bpf_map_lookup_elem(&embryos, &flow->peer);
 
-		if (twin && twin->flags & FLARE_FLOW_REPLIED)
+		if (!twin)
+			flow_restore(&pkt->flow);
+		else if (twin->flags & FLARE_FLOW_REPLIED)
 			flow_settle(&pkt->flow);
 	}
 }

@@ -111,6 +111,26 @@ TEST_P(Translation, FollowsAFlowBothWaysUntilItSettles) {
   EXPECT_EQ(maps().admission.read(1).active, 1U);
 }
 
+TEST_P(Translation, PutsBackAReservationThatTheLruHasEvicted) {
+  run_packet(hook(), from_client());
+  const std::uint16_t port = nat_port_in_use();
+  const flare_service_key from = service_key(backend(), GetParam().protocol);
+  const flare_service_key to = service_key(snat(port), GetParam().protocol);
+  const flare_flow_key reverse = {.src = from.addr,
+                                  .dst = to.addr,
+                                  .sport = from.port,
+                                  .dport = to.port,
+                                  .proto = from.proto,
+                                  .zero = {}};
+  ASSERT_TRUE(*maps().embryos.erase(reverse));
+  run_packet(hook(), from_client(TcpFlags::kAck));
+  const Packet answer = from_backend(TcpFlags::kAck, port);
+  expect_sent(run_packet(hook(), answer), sent_on(answer, frontend(), client()), "spill-reply");
+  run_packet(hook(), from_client(TcpFlags::kAck));
+  EXPECT_EQ(entries_of_flows(), 2U);
+  EXPECT_EQ(entries_of_embryos(), 0U);
+}
+
 /// UDP has no end that a packet shows, so these are TCP alone.
 class TcpTranslation : public Translation {};
 
@@ -157,9 +177,9 @@ TEST_P(Translation, TranslatesAnIcmpErrorFromTheBackendSideInsideAndOut) {
     const Packet error =
         icmp_error(v4() ? "203.0.113.254" : "2001:db8:5::fe", v4() ? "192.0.2.1" : "2001:db8::1",
                    v4() ? 3 : 2, v4() ? 4 : 0, 1280, outside.ip_bytes(limit));
-    Packet expected = icmp_error(v4() ? "192.0.2.1" : "2001:db8::1",
-                                 v4() ? "198.51.100.7" : "2001:db8:c::7", v4() ? 3 : 2, v4() ? 4 : 0,
-                                 1280, inside.ip_bytes(limit));
+    Packet expected =
+        icmp_error(v4() ? "192.0.2.1" : "2001:db8::1", v4() ? "198.51.100.7" : "2001:db8:c::7",
+                   v4() ? 3 : 2, v4() ? 4 : 0, 1280, inside.ip_bytes(limit));
     expected.ttl = 63;
     expected.src_mac = kHostMac;
     expected.dst_mac = kGatewayMac;
