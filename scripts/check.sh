@@ -2,7 +2,7 @@
 # Format, tidy, shellcheck and the direction of includes; every finding is an error.
 # Usage: scripts/check.sh BUILD | scripts/check.sh --format
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 mapfile -t cpp < <(git ls-files 'agent/*.h' 'agent/*.cpp' 'tools/*.h' 'tools/*.cpp' 'tests/*.h' 'tests/*.cpp')
 mapfile -t bpf < <(git ls-files 'bpf/*.h' 'bpf/*.c' 'tests/*.bpf.c')

@@ -2,7 +2,7 @@
 # Runs the test suites of a build, each with its own closing line; fails where one fails, or where
 # one ran no test. Usage: scripts/test.sh BUILD [unit|bpf|e2e]...
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 build=${1:?usage: scripts/test.sh BUILD [unit|bpf|e2e]...}
 shift
 [ $# -gt 0 ] || set -- unit bpf e2e

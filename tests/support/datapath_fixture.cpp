@@ -45,9 +45,11 @@ void build_network() {
   // special destinations: a smaller path, a neighbour that nobody knows, no way at all
   run("ip route add 203.0.113.64/28 via 192.0.2.254 mtu lock 1280");
   run("ip -6 route add 2001:db8:5:64::/64 via 2001:db8::fe mtu lock 1280");
-  run("ip route add 203.0.113.80/28 via 192.0.2.77 && ip -6 route add 2001:db8:5:80::/64 via 2001:db8::77");
+  run("ip route add 203.0.113.80/28 via 192.0.2.77 && ip -6 route add 2001:db8:5:80::/64 via "
+      "2001:db8::77");
   run("ip route add unreachable 203.0.113.96/28 && ip -6 route add unreachable 2001:db8:5:96::/64");
-  run("ip link add side0 type veth peer name side1 && ip link set side0 up && ip link set side1 up");
+  run("ip link add side0 type veth peer name side1 && ip link set side0 up && ip link set side1 "
+      "up");
   run("ip route add 203.0.113.112/28 dev side0 && ip -6 route add 2001:db8:5:112::/64 dev side0");
   run("ip neigh replace 203.0.113.112 lladdr 02:00:00:00:00:fd dev side0 nud permanent");
   run("ip -6 neigh replace 2001:db8:5:112::1 lladdr 02:00:00:00:00:fd dev side0 nud permanent");

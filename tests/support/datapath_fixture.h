@@ -67,7 +67,8 @@ class DatapathTest : public testing::Test {
   Service make_service(const std::string& frontend, Protocol protocol = Protocol::kTcp,
                        std::uint32_t id = 1);
   /// Registers backend `id` and makes it the only one in the service's serverless table.
-  void make_backend(const std::string& endpoint, std::uint32_t id = 1, std::uint32_t service_id = 1);
+  void make_backend(const std::string& endpoint, std::uint32_t id = 1,
+                    std::uint32_t service_id = 1);
   /// Sets the heartbeat to now.
   void beat();
 

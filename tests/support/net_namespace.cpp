@@ -19,7 +19,8 @@ void enter_new_network_namespace() {
 }
 
 void mount_private_bpffs() {
-  if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+  if (::unshare(CLONE_NEWNS) != 0 ||
+      ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
       ::mount("bpf", "/sys/fs/bpf", "bpf", 0, nullptr) != 0)
     throw std::runtime_error(std::string("cannot mount a private bpffs: ") + std::strerror(errno));
 }

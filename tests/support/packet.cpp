@@ -28,8 +28,8 @@ void set16(Bytes& out, std::size_t at, unsigned value) {
 
 void put_mac(Bytes& out, const std::string& mac) {
   unsigned b[6];
-  const int read = std::sscanf(mac.c_str(), "%x:%x:%x:%x:%x:%x", &b[0], &b[1], &b[2], &b[3], &b[4],
-                               &b[5]);
+  const int read =
+      std::sscanf(mac.c_str(), "%x:%x:%x:%x:%x:%x", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5]);
   assert(read == 6);
   (void)read;
   for (unsigned byte : b) put8(out, byte);
@@ -66,8 +66,8 @@ Bytes tcp_bytes(const Packet& p) {
   put16(out, p.dport);
   put32(out, p.seq);
   put32(out, p.ack);
-  put8(out, static_cast<unsigned>(p.data_offset.value_or(
-                static_cast<std::uint8_t>(5 + options.size() / 4)))
+  put8(out, static_cast<unsigned>(
+                p.data_offset.value_or(static_cast<std::uint8_t>(5 + options.size() / 4)))
                 << 4);
   put8(out, p.tcp_flags);
   put16(out, p.window);
@@ -153,14 +153,15 @@ Bytes ipv6_bytes(const Packet& p, const Bytes& transport) {
   for (std::size_t i = 0; i < chain.size(); ++i) {
     Bytes body = chain[i].body;
     while ((body.size() + 2) % 8 != 0) put8(body, 0);
-    put8(extensions, i + 1 < chain.size() ? chain[i + 1].type : p.protocol_field.value_or(p.protocol));
+    put8(extensions,
+         i + 1 < chain.size() ? chain[i + 1].type : p.protocol_field.value_or(p.protocol));
     put8(extensions, chain[i].type == 44 ? 0 : static_cast<unsigned>((body.size() + 2) / 8 - 1));
     put(extensions, body);
   }
   Bytes out;
   put32(out, static_cast<std::uint32_t>(p.ip_version != 0 ? p.ip_version : 6) << 28);
-  put16(out, p.total_length.value_or(
-                 static_cast<std::uint16_t>(extensions.size() + transport.size())));
+  put16(out,
+        p.total_length.value_or(static_cast<std::uint16_t>(extensions.size() + transport.size())));
   put8(out, chain.empty() ? p.protocol_field.value_or(p.protocol) : chain.front().type);
   put8(out, p.ttl);
   put(out, address_bytes(p.src));
