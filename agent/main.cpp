@@ -118,10 +118,10 @@ Exit start(const Options& options, Logger& log) {
     return Exit::kStopped;
   }
   if (const auto level = log_level(config->agent.log_level)) log.set_level(*level);
-  for (const auto& folder : {config->agent.state_dir, config->agent.control_socket.parent_path()}) {
-    auto made = make_folder(folder, 0750);
-    if (!made) return fail(log, Exit::kFailed, made.error());
-  }
+  auto state = make_folder(config->agent.state_dir, 0700, 0);
+  if (!state) return fail(log, Exit::kFailed, state.error());
+  auto run = make_folder(config->agent.control_socket.parent_path(), 0750, onlookers());
+  if (!run) return fail(log, Exit::kFailed, run.error());
   auto lock = InstanceLock::on_folder(config->agent.state_dir);
   if (!lock) return fail(log, Exit::kAlreadyRuns, lock.error());
 

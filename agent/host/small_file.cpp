@@ -1,6 +1,7 @@
 #include "host/small_file.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -47,13 +48,22 @@ Result<void> replace_file(const std::filesystem::path& path, std::string_view co
   return {};
 }
 
-Result<void> make_folder(const std::filesystem::path& path, mode_t mode) {
+Result<void> make_folder(const std::filesystem::path& path, mode_t mode, gid_t group) {
   std::error_code fault;
   std::filesystem::create_directories(path.parent_path(), fault);
-  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) {
+  if (::mkdir(path.c_str(), mode) != 0) {
+    if (errno == EEXIST) return {};
     return Error::from_errno("cannot make the folder '" + path.string() + "'", errno);
   }
+  if (::chown(path.c_str(), static_cast<uid_t>(-1), group) != 0) {
+    return Error::from_errno("cannot give the folder '" + path.string() + "' its group", errno);
+  }
   return {};
+}
+
+gid_t onlookers() {
+  const group* found = ::getgrnam("flare");
+  return found != nullptr ? found->gr_gid : 0;
 }
 
 }  // namespace flare

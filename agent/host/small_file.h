@@ -20,7 +20,10 @@ Result<std::optional<std::string>> read_small_file(const std::filesystem::path& 
 Result<void> replace_file(const std::filesystem::path& path, std::string_view contents,
                           mode_t mode);
 
-/// Makes `path` and what is above it; `mode` is for the last folder, where it is new.
-Result<void> make_folder(const std::filesystem::path& path, mode_t mode);
+/// Makes `path` and what is above it; `mode` and `group` are for the last folder, where it is new.
+Result<void> make_folder(const std::filesystem::path& path, mode_t mode, gid_t group);
+
+/// Members of the group `flare` may look on; without the group, only root may.
+gid_t onlookers();
 
 }  // namespace flare

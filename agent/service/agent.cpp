@@ -1,6 +1,6 @@
 #include "service/agent.h"
 
-#include <grp.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 
 #include "host/host_ports.h"
 #include "host/notify.h"
+#include "host/small_file.h"
 
 namespace flare {
 namespace {
@@ -30,12 +31,6 @@ milliseconds tick_period(const Config& config) {
     period = std::min(period, interval / std::max<std::int64_t>(parts, 1));
   }
   return period;
-}
-
-/// Members of the group `flare` may read; without the group, only root.
-gid_t control_group() {
-  const group* found = ::getgrnam("flare");
-  return found != nullptr ? found->gr_gid : 0;
 }
 
 }  // namespace
@@ -82,7 +77,7 @@ Result<void> Agent::listen() {
   if (!watch) return watch.error();
   watch_ = *std::move(watch);
   auto control = LineServer::listen(
-      parts_.loop, config_.agent.control_socket, control_group(), {},
+      parts_.loop, config_.agent.control_socket, onlookers(), {},
       [this](const Peer& peer, std::string_view line) { return answer_command(*this, peer, line); });
   if (!control) return control.error();
   control_ = *std::move(control);
@@ -199,8 +194,9 @@ Result<Done> Agent::set_share(const std::string& service, std::optional<double> 
   auto change = services_.pin(service, share);
   if (!change) return change.error();
   remember();
-  std::string message = share ? "the share is pinned until share auto"
-                              : "the policy steers the share again";
+  std::string message =
+      fmt::format("share of {}: {:.4f} -> {:.4f}, {}", service, change->before, change->after,
+                  share ? "pinned until share auto" : "steered by the policy again");
   if (change->overrides_observe) message += "; policy observe is overridden meanwhile";
   parts_.log.info("share changed by hand service={} before={} after={} pinned={}", service,
                   change->before, change->after, share.has_value());
@@ -214,15 +210,17 @@ Result<Done> Agent::drain(const std::string& service, const Endpoint& backend, b
   parts_.log.info("backend changed by hand service={} backend={} before={} after={}", service,
                   backend.text(), change->first, change->second);
   return Done{change->first, change->second,
-              drained ? "the backend gets no new flows; its flows go on"
-                      : "the backend is as the configuration says"};
+              fmt::format("{} of {}: {} -> {}; {}", backend.text(), service, change->first,
+                          change->second,
+                          drained ? "no new flows, its flows go on" : "as configured")};
 }
 
 Result<Done> Agent::detach(const std::string& interface) {
   auto names = interfaces_.detach(interface);
   if (!names) return names.error();
   return Done{*names, nlohmann::json::array(),
-              "detached until the next reload or restart; spilled flows are cut off"};
+              fmt::format("detached {} until the next reload or restart of flared",
+                          fmt::join(*names, ", "))};
 }
 
 Result<Done> Agent::ping() {

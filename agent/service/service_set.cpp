@@ -47,9 +47,8 @@ const flare_service* value_of(const Known& known, std::uint32_t id) {
 ServiceSet::ServiceSet(Tables& tables, Logger& log, const HashKey& hash_key)
     : tables_(tables), log_(log), hash_key_(hash_key) {}
 
-Result<void> ServiceSet::apply(const Config& config, const SavedState& state,
-                               std::uint64_t now_ns) {
-  const SavedState state_before = std::exchange(state_, state);
+Result<void> ServiceSet::apply(const Config& config, SavedState state, std::uint64_t now_ns) {
+  const SavedState state_before = std::exchange(state_, std::move(state));
   const std::uint64_t beat_ns = tables_.last_beat_ns();
   const auto bound = static_cast<std::uint64_t>(
       std::chrono::nanoseconds(config.agent.heartbeat_bound).count());
@@ -63,6 +62,8 @@ Result<void> ServiceSet::apply(const Config& config, const SavedState& state,
   }
   state_ = state_before;
   if (!started_) return brought.error();
+  // Some tables may be the new ones by now.
+  for (Managed& service : services_) service.table.reset();
   auto undone = bring(config_, now_ns);
   if (undone) return Error(brought.error().message() + "; the configuration before is in force");
   return Error(brought.error().message() + "; and going back failed: " + undone.error().message());

@@ -37,7 +37,7 @@ class ServiceSet {
   /// Brings the maps to `config`. Ids, epochs and flows of what stays are kept; a removed service
   /// spills nothing more and its entry goes when its flows have ended. Where a write fails, the
   /// configuration before is written again, and the error says so. `now_ns`: CLOCK_MONOTONIC.
-  Result<void> apply(const Config& config, const SavedState& state, std::uint64_t now_ns);
+  Result<void> apply(const Config& config, SavedState state, std::uint64_t now_ns);
 
   /// Samples and steers every service whose interval is over, then beats. Where a write fails it
   /// does not beat: the datapath's fallback takes over.

@@ -1,0 +1,102 @@
+// The control socket's commands: what is understood, refused and answered.
+#include "service/commands.h"
+
+#include <gtest/gtest.h>
+
+namespace flare {
+namespace {
+
+class Recorder final : public Operations {
+ public:
+  Result<Done> set_share(const std::string& service, std::optional<double> share) override {
+    asked = "share " + service + (share ? " " + std::to_string(*share) : " auto");
+    return Done{0.0, share.value_or(0), "done"};
+  }
+  Result<Done> drain(const std::string& service, const Endpoint& backend, bool drained) override {
+    asked = (drained ? "drain " : "undrain ") + service + " " + backend.text();
+    return Done{"active", "draining", "done"};
+  }
+  Result<Done> detach(const std::string& interface) override {
+    asked = "detach " + interface;
+    return Error("nothing is attached to '\xff'");
+  }
+  Result<Done> reload() override {
+    asked = "reload";
+    return Done{};
+  }
+  Result<Done> ping() override {
+    asked = "ping";
+    return Done{};
+  }
+  std::string asked;
+};
+
+struct CommandCase {
+  const char* name;
+  const char* line;
+  const char* asked;  ///< of the operations; empty: nothing
+  const char* answer; ///< part of it
+};
+
+class Command : public testing::TestWithParam<CommandCase> {};
+
+TEST_P(Command, IsAnswered) {
+  Recorder recorder;
+  const std::string answer = answer_command(recorder, Peer{1, 0, 0}, GetParam().line);
+  EXPECT_EQ(recorder.asked, GetParam().asked);
+  EXPECT_NE(answer.find(GetParam().answer), std::string::npos) << answer;
+  EXPECT_EQ(answer.find('\n'), std::string::npos);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Cases, Command,
+    testing::Values(
+        CommandCase{"ShareSet", R"({"command":"share-set","service":"web","share":0.25})",
+                    "share web 0.250000", R"("new":0.25)"},
+        CommandCase{"ShareAuto", R"({"command":"share-auto","service":"web"})", "share web auto",
+                    R"("ok":true)"},
+        CommandCase{"Drain",
+                    R"({"command":"backend-drain","service":"web","backend":"198.51.100.1:80"})",
+                    "drain web 198.51.100.1:80", R"("old":"active")"},
+        CommandCase{"Undrain",
+                    R"({"command":"backend-undrain","service":"w","backend":"[2001:db8::1]:80"})",
+                    "undrain w [2001:db8::1]:80", R"("ok":true)"},
+        CommandCase{"DetachEchoesBadBytes", R"({"command":"detach","interface":"eth0"})",
+                    "detach eth0", R"("ok":false)"},
+        CommandCase{"Reload", R"({"command":"reload"})", "reload", R"("ok":true)"},
+        CommandCase{"NotJson", "share-set web 1", "", "the line is not JSON"},
+        CommandCase{"Empty", "", "", "the line is not JSON"},
+        CommandCase{"NotAnObject", "[1]", "", "a command is a JSON object"},
+        CommandCase{"NoCommand", "{}", "", R"(needs \"command\" as text)"},
+        CommandCase{"Unknown", R"({"command":"stop"})", "", "unknown command"},
+        CommandCase{"UnknownKey", R"({"command":"share-auto","service":"web","x":1})", "",
+                    "unknown key"},
+        CommandCase{"NoService", R"({"command":"share-auto"})", "", R"(needs \"service\")"},
+        CommandCase{"ShareAsText", R"({"command":"share-set","service":"w","share":"1"})", "",
+                    "a number from 0 to 1"},
+        CommandCase{"ShareAboveOne", R"({"command":"share-set","service":"w","share":1.1})", "",
+                    "a number from 0 to 1"},
+        CommandCase{"ShareBelowZero", R"({"command":"share-set","service":"w","share":-0.1})", "",
+                    "a number from 0 to 1"},
+        CommandCase{"BadBackend", R"({"command":"backend-drain","service":"w","backend":"x:1"})",
+                    "", "an address and port"}),
+    [](const auto& one) { return std::string(one.param.name); });
+
+TEST(CommandOfOthers, MayOnlyPing) {
+  Recorder recorder;
+  const Peer guest{1, 1000, 1000};
+  EXPECT_NE(answer_command(recorder, guest, R"({"command":"reload"})").find("only root"),
+            std::string::npos);
+  EXPECT_EQ(recorder.asked, "");
+  EXPECT_NE(answer_command(recorder, guest, R"({"command":"ping"})").find("\"ok\":true"),
+            std::string::npos);
+}
+
+TEST(CommandDepth, IsNoDanger) {
+  Recorder recorder;
+  const std::string deep = std::string(4000, '[');
+  EXPECT_NE(answer_command(recorder, Peer{1, 0, 0}, deep).find("not JSON"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace flare

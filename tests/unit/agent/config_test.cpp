@@ -1,0 +1,115 @@
+// The configuration file: what is read from a good one, and what each bad one is told.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "bad_configs.h"
+#include "discovery/file_source.h"
+
+namespace flare {
+namespace {
+
+using test::bad_configs;
+using test::BadConfig;
+using test::kGoodConfig;
+using test::test_host;
+
+std::string shown(const Verdict& verdict) { return to_text(verdict.problems, "flare.yaml"); }
+
+TEST(GoodConfig, IsReadWhole) {
+  const Verdict verdict = read_config_text(kGoodConfig, test_host());
+  ASSERT_TRUE(verdict.config) << shown(verdict);
+  const Config& config = *verdict.config;
+  ASSERT_EQ(config.interfaces.size(), 1U);
+  EXPECT_EQ(config.interfaces[0].name, "eth0");
+  EXPECT_EQ(config.interfaces[0].mode, FLARE_ATTACH_AUTO);
+  ASSERT_EQ(config.services.size(), 2U);
+  const ServiceConfig& web = config.services[0];
+  EXPECT_EQ(web.name, "web");
+  EXPECT_EQ(web.frontend.text(), "192.0.2.10:80");
+  EXPECT_EQ(web.policy, FLARE_POLICY_FORMULA);
+  EXPECT_EQ(web.capacity_rps, 438);
+  EXPECT_EQ(web.formula.interval, std::chrono::milliseconds(1000));
+  EXPECT_EQ(web.spend.per_hour, 100'000U);
+  ASSERT_EQ(web.snat.size(), 2U);
+  EXPECT_EQ(web.snat[1].text(), "192.0.2.11");
+  ASSERT_EQ(web.serverless.size(), 2U);
+  EXPECT_EQ(web.serverless[0].weight, 3U);
+  EXPECT_EQ(web.serverless[1].weight, 1U);
+  const ServiceConfig& dns = config.services[1];
+  EXPECT_EQ(dns.frontend.text(), "[2001:db8::53]:53");
+  EXPECT_EQ(dns.protocol, Protocol::kUdp);
+  EXPECT_EQ(dns.policy, FLARE_POLICY_OBSERVE);
+  EXPECT_EQ(config.nat.port_max, 29999);
+  EXPECT_EQ(config.timeouts.tcp_established, std::chrono::hours(1));
+  EXPECT_EQ(config.limits.services, 3U);
+}
+
+TEST(GoodConfig, TheExampleIsAccepted) {
+  std::ifstream file(FLARE_EXAMPLE);
+  std::ostringstream text;
+  text << file.rdbuf();
+  const Verdict verdict = read_config_text(text.str(), test_host());
+  EXPECT_TRUE(verdict.config) << shown(verdict);
+}
+
+TEST(GoodConfig, AReservedRangeMayLieInTheEphemeralOne) {
+  std::string text(kGoodConfig);
+  text.replace(text.find("10240"), 5, "40000");
+  text.replace(text.find("29999"), 5, "40009");
+  const Verdict verdict = read_config_text(text, test_host());
+  EXPECT_TRUE(verdict.config) << shown(verdict);
+}
+
+class BadConfigs : public testing::TestWithParam<BadConfig> {};
+
+TEST_P(BadConfigs, AreRefusedWithPlaceKeyAndReason) {
+  const BadConfig& bad = GetParam();
+  ASSERT_TRUE(bad.remove.empty() || kGoodConfig.find(bad.remove) != std::string_view::npos);
+  const Verdict verdict = read_config_text(bad.text(), test_host());
+  ASSERT_FALSE(verdict.config);
+  ASSERT_FALSE(verdict.problems.empty());
+  std::string start = "flare.yaml:";
+  if (!bad.place.empty()) start += std::string(bad.place) + ":";
+  start += " ";
+  if (!bad.key.empty()) start += std::string(bad.key) + ": ";
+  bool told = false;
+  for (const Problem& problem : verdict.problems) {
+    const std::string line = to_text(problem, "flare.yaml");
+    told = told || (line.starts_with(start) && line.find(bad.says) != std::string::npos);
+  }
+  EXPECT_TRUE(told) << "wanted: " << start << " ... " << bad.says << "\ngot: " << shown(verdict);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, BadConfigs, testing::ValuesIn(bad_configs()),
+                         [](const auto& one) { return std::string(one.param.name); });
+
+TEST(BadConfig, EveryProblemIsToldAtOnce) {
+  std::string text(kGoodConfig);
+  text.replace(text.find("438"), 3, "0");
+  text.replace(text.find("mode: auto"), 10, "mode: fast");
+  text.replace(text.find("port_max: 29999"), 15, "port_max: 33000");
+  const Verdict verdict = read_config_text(text, test_host());
+  ASSERT_EQ(verdict.problems.size(), 3U) << shown(verdict);
+  EXPECT_EQ(verdict.problems[0].key, "interfaces[0].mode");
+  EXPECT_EQ(verdict.problems[2].key, "nat.port_min");
+}
+
+TEST(BadConfig, DeepNestingDoesNotExhaustTheStack) {
+  const std::string text = "a: " + std::string(10'000, '[');
+  const Verdict verdict = read_config_text(text, test_host());
+  EXPECT_FALSE(verdict.config);
+  ASSERT_EQ(verdict.problems.size(), 1U);
+}
+
+TEST(BadConfig, TheTableInTheDocsIsTheTrueOne) {
+  std::ifstream file(FLARE_DOCS_DIR "/configuration-errors.md");
+  std::ostringstream text;
+  text << file.rdbuf();
+  EXPECT_EQ(text.str(), test::bad_configs_table())
+      << "run print_bad_configs > docs/configuration-errors.md";
+}
+
+}  // namespace
+}  // namespace flare

@@ -1,0 +1,103 @@
+// Maps in memory, with failures on request and a look at everything that was written.
+#pragma once
+
+#include <cstring>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "service/tables.h"
+
+namespace flare::test {
+
+class FakeTables final : public Tables {
+ public:
+  std::uint32_t services_max() const override { return kServices; }
+  std::uint32_t backends_max() const override { return kBackends; }
+
+  Result<std::vector<ServiceEntry>> services() const override {
+    std::vector<ServiceEntry> entries;
+    for (const auto& [key, value] : services_) entries.emplace_back(key_from(key), value);
+    return entries;
+  }
+  Result<void> put_service(const flare_service_key& key, const flare_service& value) override {
+    if (all_writes_fail || (failing_write > 0 && --failing_write == 0)) {
+      return Error("the write failed");
+    }
+    services_[bytes(key)] = value;
+    ++service_writes;
+    return {};
+  }
+  Result<void> erase_service(const flare_service_key& key) override {
+    services_.erase(bytes(key));
+    return {};
+  }
+  flare_service_info info(std::uint32_t id) const override { return infos_[id]; }
+  Result<void> put_info(std::uint32_t id, const flare_service_info& info) override {
+    infos_[id] = info;
+    return {};
+  }
+  flare_backend backend(std::uint32_t id) const override { return backends_[id]; }
+  Result<void> put_backend(std::uint32_t id, const flare_backend& backend) override {
+    backends_[id] = backend;
+    return {};
+  }
+  Result<void> put_table(std::uint32_t id, std::span<const std::uint32_t> slots) override {
+    tables_[id].assign(slots.begin(), slots.end());
+    ++table_writes;
+    return {};
+  }
+  Result<void> put_settings(const flare_settings& settings) override {
+    settings_ = settings;
+    return {};
+  }
+  flare_service_counters counters(std::uint32_t id) const override { return counters_[id]; }
+  flare_admission admission(std::uint32_t id) const override { return admission_[id]; }
+  void clear_service(std::uint32_t id) override {
+    counters_[id] = {};
+    admission_[id] = {};
+  }
+  void clear_backend(std::uint32_t id) override { cleared_backends.insert(id); }
+  std::uint64_t last_beat_ns() const override { return beat_ns_; }
+  void beat(std::uint64_t now_ns) override { beat_ns_ = now_ns; }
+
+  /// The one service, where there is exactly one.
+  const flare_service& only_service() const { return services_.begin()->second; }
+  std::size_t service_count() const { return services_.size(); }
+  const std::vector<std::uint32_t>& table(std::uint32_t id) { return tables_[id]; }
+  std::set<std::uint32_t> ids_in_table(std::uint32_t id) {
+    return {tables_[id].begin(), tables_[id].end()};
+  }
+
+  static constexpr std::uint32_t kServices = 4;
+  static constexpr std::uint32_t kBackends = 8;
+  bool all_writes_fail = false;   ///< of services
+  std::size_t failing_write = 0;  ///< the one that fails, counted from 1; 0: none
+  std::size_t service_writes = 0;
+  std::size_t table_writes = 0;
+  std::set<std::uint32_t> cleared_backends;
+  flare_settings settings_{};
+  std::vector<flare_service_info> infos_ = std::vector<flare_service_info>(kServices);
+  std::vector<flare_backend> backends_ = std::vector<flare_backend>(kBackends);
+  std::vector<flare_service_counters> counters_ = std::vector<flare_service_counters>(kServices);
+  std::vector<flare_admission> admission_ = std::vector<flare_admission>(kServices);
+  std::uint64_t beat_ns_ = 0;
+
+ private:
+  static std::string bytes(const flare_service_key& key) {
+    std::string text(sizeof(key), '\0');
+    std::memcpy(text.data(), &key, sizeof(key));
+    return text;
+  }
+  static flare_service_key key_from(const std::string& text) {
+    flare_service_key key{};
+    std::memcpy(&key, text.data(), sizeof(key));
+    return key;
+  }
+
+  std::map<std::string, flare_service> services_;
+  std::map<std::uint32_t, std::vector<std::uint32_t>> tables_;
+};
+
+}  // namespace flare::test

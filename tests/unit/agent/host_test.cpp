@@ -1,0 +1,132 @@
+// What the agent keeps on the host: lock, secret, state, reserved ports.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "host/host_ports.h"
+#include "host/instance_lock.h"
+#include "host/saved_state.h"
+#include "host/secret.h"
+
+namespace flare {
+namespace {
+
+class Host : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "flare-host-XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+    std::filesystem::create_directories(folder_ / "net/ipv4");
+    write("net/ipv4/ip_local_port_range", "32768\t60999\n");
+    write("net/ipv4/ip_local_reserved_ports", "\n");
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  void write(const char* name, std::string_view text) const {
+    std::ofstream(folder_ / name) << text;
+  }
+  std::string read(const char* name) const {
+    std::ostringstream text;
+    text << std::ifstream(folder_ / name).rdbuf();
+    return text.str();
+  }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(Host, IsLockedByOneAgent) {
+  auto first = InstanceLock::on_folder(folder_);
+  ASSERT_TRUE(first);
+  const auto second = InstanceLock::on_folder(folder_);
+  ASSERT_FALSE(second);
+  EXPECT_NE(second.error().message().find("with pid " + std::to_string(::getpid())),
+            std::string::npos);
+  { const auto gone = *std::move(first); }
+  EXPECT_TRUE(InstanceLock::on_folder(folder_));
+}
+
+TEST_F(Host, HasPinsLockedByOneAgent) {
+  const auto first = InstanceLock::on_pins(folder_);
+  ASSERT_TRUE(first);
+  EXPECT_FALSE(InstanceLock::on_pins(folder_));
+}
+
+TEST_F(Host, KeepsItsSecret) {
+  const auto first = hash_key_from(folder_ / "seed");
+  ASSERT_TRUE(first);
+  const auto again = hash_key_from(folder_ / "seed");
+  ASSERT_TRUE(again);
+  EXPECT_EQ(*first, *again);
+  struct stat status {};
+  ASSERT_EQ(::stat((folder_ / "seed").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600U);
+  const auto other = hash_key_from(folder_ / "other");
+  ASSERT_TRUE(other);
+  EXPECT_NE(*first, *other);
+}
+
+TEST_F(Host, DoesNotReplaceASecretItCannotRead) {
+  for (const char* text : {"", "xyz\n", "00112233445566778899aabbccddeeff00\n"}) {
+    write("seed", text);
+    EXPECT_FALSE(hash_key_from(folder_ / "seed")) << text;
+    EXPECT_EQ(read("seed"), text);
+  }
+}
+
+TEST_F(Host, RemembersWhatWasSetByHand) {
+  SavedState state;
+  state.pinned_shares["web"] = 0.25;
+  state.drained["web"] = {*Endpoint::parse("198.51.100.1:80"),
+                          *Endpoint::parse("[2001:db8::1]:80")};
+  ASSERT_TRUE(save_state(folder_ / "state.json", state));
+  const auto loaded = load_state(folder_ / "state.json");
+  ASSERT_TRUE(loaded) << loaded.error().message();
+  EXPECT_EQ(*loaded, state);
+}
+
+TEST_F(Host, HasNoStateAtFirst) {
+  const auto loaded = load_state(folder_ / "state.json");
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(*loaded, SavedState{});
+}
+
+class BadState : public Host, public testing::WithParamInterface<const char*> {};
+TEST_P(BadState, IsAnErrorAndNotForgotten) {
+  write("state.json", GetParam());
+  EXPECT_FALSE(load_state(folder_ / "state.json"));
+}
+INSTANTIATE_TEST_SUITE_P(
+    Files, BadState,
+    testing::Values("", "{", "[]", "{\"version\":2}", "{\"version\":1}",
+                    R"({"version":1,"pinned_shares":{"web":2},"drained":{}})",
+                    R"({"version":1,"pinned_shares":{"web":"x"},"drained":{}})",
+                    R"({"version":1,"pinned_shares":{},"drained":{"web":["x"]}})"));
+
+TEST_F(Host, ReservesPortsBesideWhatIsReserved) {
+  write("net/ipv4/ip_local_reserved_ports", "80,30000-30010\n");
+  auto reserved = reserve_ports(folder_, {10240, 29999});
+  ASSERT_TRUE(reserved) << reserved.error().message();
+  EXPECT_TRUE(*reserved);
+  EXPECT_EQ(read("net/ipv4/ip_local_reserved_ports"), "80,10240-30010\n");
+  reserved = reserve_ports(folder_, {10240, 29999});
+  ASSERT_TRUE(reserved);
+  EXPECT_FALSE(*reserved) << "it was there already";
+}
+
+TEST_F(Host, KnowsItsPorts) {
+  write("net/ipv4/ip_local_reserved_ports", "8080,9000-9010\n");
+  const auto ports = read_host_ports(folder_);
+  ASSERT_TRUE(ports);
+  EXPECT_EQ(ports->ephemeral, (PortRange{32768, 60999}));
+  EXPECT_EQ(ports->reserved, (std::vector<PortRange>{{8080, 8080}, {9000, 9010}}));
+  write("net/ipv4/ip_local_port_range", "many\n");
+  EXPECT_FALSE(read_host_ports(folder_));
+}
+
+}  // namespace
+}  // namespace flare

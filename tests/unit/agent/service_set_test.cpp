@@ -1,0 +1,352 @@
+// The services over time: ids stay, epochs grow, zero is zero, and nothing is half applied.
+#include "service/service_set.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "control/formula.h"
+#include "fake_tables.h"
+
+namespace flare {
+namespace {
+
+using test::FakeTables;
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr std::uint64_t kStart = 1'000 * kSecond;
+constexpr HashKey kKey{11, 22};
+
+ServiceConfig web() {
+  ServiceConfig service;
+  service.name = "web";
+  service.frontend = *Endpoint::parse("192.0.2.10:80");
+  service.policy = FLARE_POLICY_FORMULA;
+  service.capacity_rps = 400;
+  service.serverless = {{*Endpoint::parse("198.51.100.1:80"), 1, FLARE_BACKEND_ACTIVE},
+                        {*Endpoint::parse("198.51.100.2:80"), 1, FLARE_BACKEND_ACTIVE}};
+  return service;
+}
+
+ServiceConfig api() {
+  ServiceConfig service = web();
+  service.name = "api";
+  service.frontend = *Endpoint::parse("192.0.2.10:81");
+  service.serverless.resize(1);
+  return service;
+}
+
+Config with(std::vector<ServiceConfig> services) {
+  Config config;
+  config.services = std::move(services);
+  return config;
+}
+
+class Services : public testing::Test {
+ protected:
+  std::unique_ptr<Logger> log_ = make_logger(-1, true);
+  FakeTables tables_;
+  ServiceSet set_{tables_, *log_, kKey};
+  std::uint64_t now_ = kStart;
+
+  void apply(const Config& config) {
+    auto applied = set_.apply(config, set_.state(), now_);
+    ASSERT_TRUE(applied) << applied.error().message();
+  }
+  /// One second in which so many flows came to each tier of service 0.
+  void second(std::uint64_t vm, std::uint64_t serverless = 0) {
+    tables_.counters_[0].tier[FLARE_TIER_VM].flows_new += vm;
+    tables_.counters_[0].tier[FLARE_TIER_SERVERLESS].flows_new += serverless;
+    tables_.counters_[0].spilled[FLARE_SPILL_SHARE] += serverless;
+    now_ += kSecond;
+    auto ticked = set_.tick(now_, 0);
+    ASSERT_TRUE(ticked) << ticked.error().message();
+  }
+  std::uint64_t share() const { return tables_.only_service().share; }
+};
+
+TEST_F(Services, AreWrittenWhole) {
+  apply(with({web()}));
+  const flare_service& value = tables_.only_service();
+  EXPECT_EQ(value.id, 0U);
+  EXPECT_EQ(value.epoch, 1U);
+  EXPECT_EQ(value.share, 0U);
+  EXPECT_EQ(value.bucket_interval_ns, 2'500'000U);
+  EXPECT_EQ(value.bucket_depth_ns, 33U * 2'500'000U);
+  EXPECT_EQ(value.hash_key[0], 11U);
+  EXPECT_EQ(value.snat_count, 1);
+  EXPECT_STREQ(tables_.infos_[0].name, "web");
+  EXPECT_EQ(tables_.infos_[0].capacity_mrps, 400'000U);
+  EXPECT_EQ(tables_.backends_[0].weight, 0U) << "id 0 is the VM tier";
+  EXPECT_EQ(tables_.ids_in_table(0), (std::set<std::uint32_t>{1, 2}));
+}
+
+TEST_F(Services, ThatDoNotChangeAreNotWrittenAgain) {
+  apply(with({web()}));
+  const std::size_t writes = tables_.service_writes;
+  const std::size_t tables = tables_.table_writes;
+  apply(with({web()}));
+  for (int i = 0; i < 5; ++i) second(200);
+  EXPECT_EQ(tables_.service_writes, writes);
+  EXPECT_EQ(tables_.table_writes, tables);
+  EXPECT_EQ(tables_.only_service().epoch, 1U);
+}
+
+TEST_F(Services, SpillTheExcessAndReturnToExactlyZero) {
+  apply(with({web()}));
+  second(0);
+  for (int i = 0; i < 3; ++i) second(400);
+  EXPECT_EQ(share(), 0U);
+  second(800);  // L = 800 + 400
+  EXPECT_NEAR(share_to_fraction(share()), 1 - 400.0 / 1200, 1e-6);
+  second(400, 400);
+  EXPECT_NEAR(share_to_fraction(share()), 0.5, 1e-6);
+  EXPECT_EQ(tables_.infos_[0].arrivals_mrps, 800'000U) << "both tiers";
+  EXPECT_NE(tables_.infos_[0].spilling_since_ns, 0U);
+  second(200, 200);
+  EXPECT_EQ(share(), 0U);
+  for (int i = 0; i < 6; ++i) second(400);
+  EXPECT_EQ(tables_.infos_[0].spilling_since_ns, 0U);
+}
+
+TEST_F(Services, UnderObserveGetNoShareHoweverHighTheLoad) {
+  ServiceConfig service = web();
+  service.policy = FLARE_POLICY_OBSERVE;
+  apply(with({service}));
+  for (int i = 0; i < 4; ++i) {
+    second(4000);
+    EXPECT_EQ(share(), 0U);
+  }
+  EXPECT_EQ(tables_.only_service().policy, FLARE_POLICY_OBSERVE);
+  EXPECT_NEAR(share_to_fraction(tables_.infos_[0].wanted_share), 0.9, 1e-6);
+  EXPECT_EQ(tables_.infos_[0].applied_share, 0U);
+}
+
+TEST_F(Services, ObservedWithoutACapacityWantNothing) {
+  ServiceConfig service = web();
+  service.policy = FLARE_POLICY_OBSERVE;
+  service.capacity_rps = 0;
+  apply(with({service}));
+  second(100);
+  second(100);
+  EXPECT_EQ(tables_.infos_[0].wanted_share, 0U);
+}
+
+TEST_F(Services, KeepTheirFloor) {
+  ServiceConfig service = web();
+  service.min_share = 0.25;
+  apply(with({service}));
+  EXPECT_EQ(share(), FLARE_SHARE_ONE / 4);
+  second(10);
+  second(10);
+  EXPECT_EQ(share(), FLARE_SHARE_ONE / 4);
+}
+
+TEST_F(Services, CountTurnedAwayFlowsAsLoad) {
+  ServiceConfig service = web();
+  service.overload = FLARE_OVERLOAD_REJECT;
+  apply(with({service}));
+  second(400);
+  tables_.counters_[0].refused[FLARE_REFUSAL_SPEND_RATE] += 400;
+  second(400);
+  EXPECT_EQ(tables_.infos_[0].arrivals_mrps, 800'000U);
+}
+
+TEST_F(Services, ObeyAPinUntilItIsGivenBack) {
+  apply(with({web()}));
+  const auto change = set_.pin("web", 0.25);
+  ASSERT_TRUE(change);
+  EXPECT_EQ(change->before, 0);
+  EXPECT_EQ(change->after, 0.25);
+  EXPECT_EQ(share(), FLARE_SHARE_ONE / 4);
+  second(0);
+  second(4000);
+  EXPECT_EQ(share(), FLARE_SHARE_ONE / 4);
+  EXPECT_EQ(tables_.infos_[0].share_pinned, 1);
+  apply(with({web()}));
+  EXPECT_EQ(share(), FLARE_SHARE_ONE / 4) << "a reload keeps it";
+  ASSERT_TRUE(set_.pin("web", std::nullopt));
+  EXPECT_GT(share(), FLARE_SHARE_ONE / 2) << "what the policy wants";
+  EXPECT_FALSE(set_.pin("wep", 1));
+}
+
+TEST_F(Services, PinnedUnderObserveAreEnforced) {
+  ServiceConfig service = web();
+  service.policy = FLARE_POLICY_OBSERVE;
+  apply(with({service}));
+  const auto change = set_.pin("web", 1);
+  ASSERT_TRUE(change);
+  EXPECT_TRUE(change->overrides_observe);
+  EXPECT_EQ(tables_.only_service().policy, FLARE_POLICY_FORMULA);
+  ASSERT_TRUE(set_.pin("web", std::nullopt));
+  EXPECT_EQ(tables_.only_service().policy, FLARE_POLICY_OBSERVE);
+  EXPECT_EQ(share(), 0U);
+}
+
+TEST_F(Services, DrainAndUndrainABackend) {
+  apply(with({web()}));
+  const Endpoint first = web().serverless[0].endpoint;
+  const auto change = set_.drain("web", first, true);
+  ASSERT_TRUE(change);
+  EXPECT_EQ(change->second, "draining");
+  EXPECT_EQ(tables_.ids_in_table(0), (std::set<std::uint32_t>{2}));
+  EXPECT_EQ(tables_.backends_[1].state, FLARE_BACKEND_DRAINING);
+  apply(with({web()}));
+  EXPECT_EQ(tables_.ids_in_table(0), (std::set<std::uint32_t>{2})) << "a reload keeps it";
+  ASSERT_TRUE(set_.drain("web", web().serverless[1].endpoint, true));
+  EXPECT_TRUE(tables_.table(0).empty()) << "nobody is left";
+  ASSERT_TRUE(set_.drain("web", first, false));
+  EXPECT_EQ(tables_.ids_in_table(0), (std::set<std::uint32_t>{1}));
+  EXPECT_FALSE(set_.drain("web", *Endpoint::parse("198.51.100.9:80"), true));
+}
+
+TEST_F(Services, KeepTheirIdsThroughAReload) {
+  apply(with({web(), api()}));
+  EXPECT_STREQ(tables_.infos_[1].name, "api");
+  ServiceConfig swapped = web();
+  std::swap(swapped.serverless[0], swapped.serverless[1]);
+  swapped.serverless.push_back({*Endpoint::parse("198.51.100.7:80"), 1, FLARE_BACKEND_ACTIVE});
+  apply(with({api(), swapped}));
+  EXPECT_STREQ(tables_.infos_[0].name, "web");
+  EXPECT_STREQ(tables_.infos_[1].name, "api");
+  EXPECT_EQ(Address{tables_.backends_[1].addr}.text(), "198.51.100.1");
+  EXPECT_EQ(Address{tables_.backends_[3].addr}.text(), "198.51.100.1") << "of api";
+  EXPECT_EQ(Address{tables_.backends_[4].addr}.text(), "198.51.100.7");
+  EXPECT_EQ(tables_.backends_[1].generation, 1U);
+}
+
+TEST_F(Services, GetAHigherGenerationWithAnotherAddress) {
+  ServiceConfig service = web();
+  for (int round = 0; round < 9; ++round) {
+    service.serverless.resize(1);
+    service.serverless[0].endpoint.port = static_cast<std::uint16_t>(1000 + round);
+    apply(with({service}));
+  }
+  // Seven ids, each given out once before the first is given out again.
+  EXPECT_EQ(tables_.backends_[1].generation, 2U);
+  EXPECT_EQ(tables_.backends_[2].generation, 2U);
+  EXPECT_EQ(tables_.backends_[3].generation, 1U);
+  EXPECT_EQ(tables_.backends_[3].port, 0) << "free, but its flows go on";
+  EXPECT_TRUE(tables_.cleared_backends.contains(1));
+}
+
+TEST_F(Services, RenamedKeepTheIdOfTheirFrontend) {
+  apply(with({web(), api()}));
+  ServiceConfig renamed = api();
+  renamed.name = "api-v2";
+  apply(with({web(), renamed}));
+  EXPECT_STREQ(tables_.infos_[1].name, "api-v2");
+  EXPECT_EQ(tables_.service_count(), 2U);
+}
+
+TEST_F(Services, ThatSwapFrontendsKeepTheIdsOfTheirNames) {
+  apply(with({web(), api()}));
+  ServiceConfig a = web();
+  ServiceConfig b = api();
+  std::swap(a.frontend, b.frontend);
+  apply(with({a, b}));
+  EXPECT_STREQ(tables_.infos_[0].name, "web");
+  EXPECT_EQ(ntohs(tables_.infos_[0].frontend.port), 81);
+  EXPECT_STREQ(tables_.infos_[1].name, "api");
+}
+
+TEST_F(Services, RemovedSpillNothingNewAndGoWhenTheirFlowsEnded) {
+  apply(with({web(), api()}));
+  ASSERT_TRUE(set_.pin("web", 1));
+  tables_.admission_[0].active = 3;
+  apply(with({api()}));
+  EXPECT_EQ(tables_.service_count(), 2U) << "known flows still need the entry";
+  EXPECT_STREQ(tables_.infos_[0].name, "");
+  for (int i = 0; i < 60; ++i) second(0);
+  EXPECT_EQ(tables_.service_count(), 2U);
+  tables_.admission_[0].active = 0;
+  second(0);
+  EXPECT_EQ(tables_.service_count(), 1U);
+}
+
+TEST_F(Services, RemovedHaveShareAndBucketZero) {
+  apply(with({web()}));
+  ASSERT_TRUE(set_.pin("web", 1));
+  apply(with({}));
+  EXPECT_EQ(share(), 0U);
+  EXPECT_EQ(tables_.only_service().bucket_interval_ns, 0U);
+  EXPECT_EQ(tables_.only_service().policy, FLARE_POLICY_OBSERVE);
+  apply(with({web()}));
+  EXPECT_EQ(tables_.only_service().id, 0U);
+  EXPECT_EQ(tables_.only_service().epoch, 4U);
+}
+
+TEST_F(Services, AreAdoptedByTheNextAgent) {
+  apply(with({web(), api()}));
+  second(0);
+  second(800);
+  const std::uint64_t before = share();
+  ASSERT_GT(before, 0U);
+  const auto backends = tables_.backends_;
+  ServiceSet next(tables_, *log_, kKey);
+  ASSERT_TRUE(next.apply(with({api(), web()}), {}, now_ + kSecond));
+  EXPECT_EQ(share(), before) << "tended until a moment ago";
+  EXPECT_STREQ(tables_.infos_[0].name, "web");
+  for (std::size_t i = 0; i < backends.size(); ++i) {
+    EXPECT_EQ(tables_.backends_[i].generation, backends[i].generation) << i;
+  }
+}
+
+TEST_F(Services, ThatNobodyTendedStartAtZero) {
+  apply(with({web()}));
+  second(0);
+  second(800);
+  ASSERT_GT(share(), 0U);
+  ServiceSet next(tables_, *log_, kKey);
+  ASSERT_TRUE(next.apply(with({web()}), {}, now_ + 60 * kSecond));
+  EXPECT_EQ(share(), 0U);
+}
+
+TEST_F(Services, AreWrittenBackWhereTheNewConfigurationCannotBeWritten) {
+  apply(with({web()}));
+  const flare_service before = tables_.only_service();
+  const auto table = tables_.table(0);
+  ServiceConfig changed = web();
+  changed.capacity_rps = 800;
+  changed.serverless[0].weight = 0;
+  tables_.failing_write = 2;  // web is written, api is not
+  const auto applied = set_.apply(with({changed, api()}), set_.state(), now_);
+  ASSERT_FALSE(applied);
+  EXPECT_NE(applied.error().message().find("the configuration before is in force"),
+            std::string::npos)
+      << applied.error().message();
+  EXPECT_EQ(tables_.service_count(), 1U);
+  EXPECT_EQ(tables_.only_service().bucket_interval_ns, before.bucket_interval_ns);
+  EXPECT_EQ(tables_.table(0), table);
+  EXPECT_EQ(tables_.backends_[1].weight, 1U);
+  EXPECT_STREQ(tables_.infos_[1].name, "");
+}
+
+TEST_F(Services, DoNotBeatWhereAWriteFailed) {
+  apply(with({web()}));
+  second(0);
+  const std::uint64_t beat = tables_.beat_ns_;
+  EXPECT_EQ(beat, now_);
+  tables_.all_writes_fail = true;
+  tables_.counters_[0].tier[FLARE_TIER_VM].flows_new += 5000;
+  now_ += kSecond;
+  EXPECT_FALSE(set_.tick(now_, 0));
+  EXPECT_EQ(tables_.beat_ns_, beat);
+}
+
+TEST_F(Services, AreRefusedWhereIdsRunOut) {
+  std::vector<ServiceConfig> many;
+  for (int i = 0; i < 5; ++i) {
+    many.push_back(api());
+    many.back().name = "s" + std::to_string(i);
+    many.back().frontend.port = static_cast<std::uint16_t>(100 + i);
+  }
+  const auto applied = set_.apply(with(many), {}, now_);
+  ASSERT_FALSE(applied);
+  EXPECT_NE(applied.error().message().find("no service id is free"), std::string::npos);
+  EXPECT_EQ(tables_.service_count(), 0U);
+}
+
+}  // namespace
+}  // namespace flare
