@@ -40,6 +40,11 @@ if [ "$(id -u)" != 0 ]; then
 	exit 1
 fi
 
+# What measures and what sleeps instead of working must not wait for what else this machine does;
+# together they use a few percent of a CPU. Flare itself runs as it would anywhere.
+prompt=(nice -n -10)
+if chrt --rr 1 true 2>/dev/null; then prompt=(chrt --rr 1); fi
+
 work=$(mktemp -d)
 readonly work pins=/sys/fs/bpf/${FLARE_LAB_PREFIX%-}
 started=() # what runs in the background, by pid, in the order of starting
@@ -89,12 +94,11 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# start HOST LOG COMMAND...: in the background, with a little priority, as what measures must not
-# wait for what else this machine does.
+# start HOST LOG COMMAND...: in the background.
 start() {
 	local host=$1 log=$2
 	shift 2
-	scripts/lab.sh run "$host" nice -n -10 "$@" >"$work/$log" 2>&1 &
+	scripts/lab.sh run "$host" "$@" >"$work/$log" 2>&1 &
 	started+=($!)
 }
 
@@ -116,9 +120,9 @@ answers() {
 }
 
 start_backends() {
-	start vm vm.log "$bin/flare-backend" --listen "$frontend" --tier vm \
+	start vm vm.log "${prompt[@]}" "$bin/flare-backend" --listen "$frontend" --tier vm \
 		--slots $slots --mean-ms $mean_ms
-	start cloud cloud.log "$bin/flare-backend" --listen "$cloud" --tier serverless \
+	start cloud cloud.log "${prompt[@]}" "$bin/flare-backend" --listen "$cloud" --tier serverless \
 		--slots 0 --mean-ms $mean_ms
 	local endpoint
 	for endpoint in "$frontend" "$cloud"; do
@@ -159,7 +163,7 @@ one_run() {
 	echo
 	echo "== $label =="
 	# In the background, so that a signal is handled now and not when the run is over.
-	scripts/lab.sh run client nice -n -10 "$bin/flare-load" --rates "$work/rates.csv" \
+	scripts/lab.sh run client "${prompt[@]}" "$bin/flare-load" --rates "$work/rates.csv" \
 		--target "$frontend" --mode "$mode" --connections "$connections" --label "$label" \
 		--objective-ms $objective_ms --summary "$reports/demo-$name.json" \
 		--log "$reports/demo-$name.csv" &

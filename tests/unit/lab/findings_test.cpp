@@ -37,7 +37,8 @@ bool holds(const std::vector<Check>& checks, const std::string& key) {
 }
 
 TEST(Findings, ExcessIsWhatEachSecondHasBeyondCapacity) {
-  const Findings findings = findings_of(run_of({{200, 0}, {538, 90}, {400, 30}, {448, 20}}), kTerms);
+  const Findings findings =
+      findings_of(run_of({{200, 0}, {538, 90}, {400, 30}, {448, 20}}), kTerms);
   EXPECT_DOUBLE_EQ(findings.excess, 110) << "a second below capacity earns nothing back";
   EXPECT_DOUBLE_EQ(*findings.spilled_to_excess, 140.0 / 110);
 }

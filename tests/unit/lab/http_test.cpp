@@ -60,8 +60,8 @@ TEST(ReadRequest, RefusesWhatItWouldMisread) {
        {"GET /r/x HTTP/1.1\r\n\r\n", "GET /bytes/-1 HTTP/1.1\r\n\r\n",
         "GET /control?slow=2 HTTP/1.1\r\n\r\n", "PUT /control?slow=x HTTP/1.1\r\n\r\n",
         "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
-        "POST / HTTP/1.1\r\nContent-Length: 1x\r\n\r\n",
-        "GET / HTTP/1.1\r\nX-Work: nan\r\n\r\n", "HTTP/1.1\r\n\r\n"}) {
+        "POST / HTTP/1.1\r\nContent-Length: 1x\r\n\r\n", "GET / HTTP/1.1\r\nX-Work: nan\r\n\r\n",
+        "HTTP/1.1\r\n\r\n"}) {
     EXPECT_FALSE(read_request(head_of(text))) << text;
   }
 }

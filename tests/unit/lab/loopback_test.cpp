@@ -117,11 +117,10 @@ TEST_P(ConnectionModes, AllRequestsAreAnswered) {
 
 INSTANTIATE_TEST_SUITE_P(
     Cases, ConnectionModes,
-    testing::Values(
-        ModeCase{"New", "127.0.0.1", {ConnectionMode::Kind::kNew, 1}, kNever, kNever},
-        ModeCase{"NewV6", "::1", {ConnectionMode::Kind::kNew, 1}, kNever, kNever},
-        ModeCase{"Keep", "127.0.0.1", {ConnectionMode::Kind::kKeep, 10}, 20, 120},
-        ModeCase{"Pool", "127.0.0.1", {ConnectionMode::Kind::kPool, 2}, 2, 2}),
+    testing::Values(ModeCase{"New", "127.0.0.1", {ConnectionMode::Kind::kNew, 1}, kNever, kNever},
+                    ModeCase{"NewV6", "::1", {ConnectionMode::Kind::kNew, 1}, kNever, kNever},
+                    ModeCase{"Keep", "127.0.0.1", {ConnectionMode::Kind::kKeep, 10}, 20, 120},
+                    ModeCase{"Pool", "127.0.0.1", {ConnectionMode::Kind::kPool, 2}, 2, 2}),
     [](const auto& test) { return std::string(test.param.name); });
 
 TEST(Backend, ServesAsManyAsItsCapacityAndQueuesTheRest) {

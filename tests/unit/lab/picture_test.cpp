@@ -12,7 +12,8 @@ namespace {
 
 TEST(RoundTicks, CoverTheRangeInRoundSteps) {
   EXPECT_EQ(round_ticks({0, 120}, 6), (std::vector<double>{0, 20, 40, 60, 80, 100, 120}));
-  EXPECT_EQ(round_ticks({0, 1400}, 7), (std::vector<double>{0, 200, 400, 600, 800, 1000, 1200, 1400}));
+  EXPECT_EQ(round_ticks({0, 1400}, 7),
+            (std::vector<double>{0, 200, 400, 600, 800, 1000, 1200, 1400}));
   EXPECT_EQ(round_ticks({0, 0}, 7).size(), 1U);
 }
 

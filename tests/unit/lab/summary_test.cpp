@@ -27,7 +27,8 @@ RequestRecord failed(double intended_s, Outcome outcome) {
 }
 
 TEST(NearestRank, IsASampleAndNeverInterpolates) {
-  const std::vector<int> twenty = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20};
+  const std::vector<int> twenty = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10,
+                                   11, 12, 13, 14, 15, 16, 17, 18, 19, 20};
   EXPECT_EQ(nearest_rank<int>(twenty, 0.50), 10);
   EXPECT_EQ(nearest_rank<int>(twenty, 0.95), 19);
   EXPECT_EQ(nearest_rank<int>(twenty, 0.951), 20);

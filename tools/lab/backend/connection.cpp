@@ -58,8 +58,9 @@ void Connection::answer(const Answer& answer, bool close) {
   made_left_ = answer.made_bytes.value_or(0);
   output_ += "HTTP/1.1 " + std::to_string(answer.status) + " ";
   output_ += reason_phrase(answer.status);
-  output_ += "\r\nContent-Length: " +
-             std::to_string(answer.made_bytes.value_or(answer.body.size())) + "\r\n";
+  output_ +=
+      "\r\nContent-Length: " + std::to_string(answer.made_bytes.value_or(answer.body.size())) +
+      "\r\n";
   output_ += answer.fields;
   output_ += close ? "Connection: close\r\n\r\n" : "\r\n";
   if (!answer.made_bytes) output_ += answer.body;

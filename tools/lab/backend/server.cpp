@@ -70,8 +70,8 @@ void Server::accept_all(int listener) {
     const std::uint64_t id = next_connection_++;
     const int fd = (*accepted)->get();
     connections_.emplace(id, Connection(**std::move(accepted)));
-    auto watched = loop_.watch(
-        fd, EPOLLIN, [this, id](std::uint32_t events) { on_connection(id, events); });
+    auto watched =
+        loop_.watch(fd, EPOLLIN, [this, id](std::uint32_t events) { on_connection(id, events); });
     if (!watched) {
       ++figures_.errors;
       connections_.erase(id);

@@ -25,8 +25,8 @@ namespace flare::lab {
 struct ServerConfig {
   std::vector<Endpoint> listen;
   std::string tier = "vm";
-  std::uint32_t slots = 32;  ///< 0: without limit
-  double slow = 1;           ///< all service times are multiplied by it
+  std::uint32_t slots = 32;      ///< 0: without limit
+  double slow = 1;               ///< all service times are multiplied by it
   std::uint64_t body_bytes = 0;  ///< of answers that ask for no size of their own
   ServiceTimes times;
   InstanceConfig instances;

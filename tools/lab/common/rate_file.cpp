@@ -23,8 +23,8 @@ Result<std::vector<double>> read_rate_file(const std::filesystem::path& path) {
     const auto comma = line.find(',');
     const std::string_view text = line;
     const auto second = to_number<std::size_t>(text.substr(0, comma));
-    const auto value = comma == std::string::npos ? std::nullopt
-                                                  : to_number<double>(text.substr(comma + 1));
+    const auto value =
+        comma == std::string::npos ? std::nullopt : to_number<double>(text.substr(comma + 1));
     if (!second || *second != rates.size() || !value || !std::isfinite(*value) || *value < 0) {
       return Error(path.string() + ":" + std::to_string(number) + ": expected `" +
                    std::to_string(rates.size()) + ",<rate of 0 or more>`, got `" + line + "`");

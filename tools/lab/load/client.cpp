@@ -40,7 +40,8 @@ void Client::send(std::size_t index) {
   Link* link = idle_link();
   int failed = 0;
   if (link == nullptr && may_open()) link = open_link(failed);
-  if (failed != 0) return end(index, failed == ECONNREFUSED ? Outcome::kRefused : Outcome::kNetwork);
+  if (failed != 0)
+    return end(index, failed == ECONNREFUSED ? Outcome::kRefused : Outcome::kNetwork);
   if (link == nullptr) {
     waiting_.push_back(index);
   } else {

@@ -94,8 +94,8 @@ class Client {
   std::vector<RequestRecord>& records_;
   Ended ended_;
   std::unordered_map<std::uint32_t, Link> links_;
-  std::vector<std::uint32_t> idle_;     ///< used last, taken first; some may be closed by now
-  std::deque<std::size_t> waiting_;     ///< for a connection of the pool; some may be given up
+  std::vector<std::uint32_t> idle_;  ///< used last, taken first; some may be closed by now
+  std::deque<std::size_t> waiting_;  ///< for a connection of the pool; some may be given up
   std::uint32_t next_id_ = 0;
 };
 

@@ -58,7 +58,8 @@ void describe(CLI::App& app, Options& options) {
   app.add_option("--lead-in", options.lead_in, "seconds of rising load before second 0")
       ->check(CLI::Range(0, 600))
       ->capture_default_str();
-  app.add_option("--timeout-s", options.timeout_s)->check(CLI::Range(0.001, 3600.0))
+  app.add_option("--timeout-s", options.timeout_s)
+      ->check(CLI::Range(0.001, 3600.0))
       ->capture_default_str();
   app.add_option("--objective-ms", options.objective_ms, "for P95")->capture_default_str();
   app.add_option("--lateness-limit-ms", options.lateness_limit_ms,
@@ -91,17 +92,20 @@ Result<ClientConfig> client_config(const Options& options) {
 
 nlohmann::json summary_of(const Options& options, const RatePlan& plan, const Run& run) {
   const Lateness lateness = lateness_of(run.lateness_us());
-  nlohmann::json summary = to_json(summarise(
-      run.records(), {plan.end_second(), options.objective_ms,
-                      static_cast<std::int64_t>(options.timeout_s * 1e9)}));
+  nlohmann::json summary =
+      to_json(summarise(run.records(), {plan.end_second(), options.objective_ms,
+                                        static_cast<std::int64_t>(options.timeout_s * 1e9)}));
   for (int second = 0; second < plan.end_second(); ++second) {
     summary["seconds"][static_cast<std::size_t>(second)]["rate"] = plan.rate_at(second);
   }
   summary["schema"] = "flare-load/1";
   summary["label"] = options.label;
-  summary["run"] = {{"mode", options.mode},       {"connections", options.connections},
-                    {"targets", options.targets}, {"seed", options.seed},
-                    {"lead_in_s", plan.lead_in},  {"timeout_s", options.timeout_s},
+  summary["run"] = {{"mode", options.mode},
+                    {"connections", options.connections},
+                    {"targets", options.targets},
+                    {"seed", options.seed},
+                    {"lead_in_s", plan.lead_in},
+                    {"timeout_s", options.timeout_s},
                     {"objective_ms", options.objective_ms},
                     {"connections_made", run.connections_made()}};
   summary["lateness"] = {{"p50_ms", lateness.p50_ms},

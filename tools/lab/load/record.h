@@ -8,16 +8,16 @@
 namespace flare::lab {
 
 /// How a request ended: the enum, and the word in logs and JSON.
-#define FLARE_LAB_OUTCOMES(O)                                             \
-  O(kPending, "pending")   /* not yet */                                  \
-  O(kOk, "ok")                                                            \
-  O(kTimeout, "timeout")   /* no whole answer in time */                  \
-  O(kRefused, "refused")   /* the connection was refused */               \
-  O(kReset, "reset")       /* the connection was reset */                 \
-  O(kClosed, "closed")     /* closed before the whole answer was there */ \
-  O(kStatus, "status")     /* an answer of another status than 200 */     \
-  O(kBroken, "broken")     /* an answer that is not HTTP */               \
-  O(kNetwork, "network")   /* any other error of the socket */
+#define FLARE_LAB_OUTCOMES(O)                                           \
+  O(kPending, "pending") /* not yet */                                  \
+  O(kOk, "ok")                                                          \
+  O(kTimeout, "timeout") /* no whole answer in time */                  \
+  O(kRefused, "refused") /* the connection was refused */               \
+  O(kReset, "reset")     /* the connection was reset */                 \
+  O(kClosed, "closed")   /* closed before the whole answer was there */ \
+  O(kStatus, "status")   /* an answer of another status than 200 */     \
+  O(kBroken, "broken")   /* an answer that is not HTTP */               \
+  O(kNetwork, "network") /* any other error of the socket */
 
 enum class Outcome : std::uint8_t {
 #define FLARE_LAB_ENUM(name, word) name,

@@ -13,15 +13,14 @@ constexpr std::int64_t kHeadStartNs = 200'000'000;
 
 }  // namespace
 
-Run::Run(EventLoop& loop, const Clock& clock, RunConfig config,
-         std::unique_ptr<Arrivals> arrivals, Printer printer)
+Run::Run(EventLoop& loop, const Clock& clock, RunConfig config, std::unique_ptr<Arrivals> arrivals,
+         Printer printer)
     : loop_(loop),
       clock_(clock),
       config_(std::move(config)),
       arrivals_(std::move(arrivals)),
       printer_(std::move(printer)),
-      zero_ns_(clock.now_ns() +
-               static_cast<std::uint64_t>(kHeadStartNs - config_.plan.start_ns())),
+      zero_ns_(clock.now_ns() + static_cast<std::uint64_t>(kHeadStartNs - config_.plan.start_ns())),
       line_second_(-config_.plan.lead_in),
       client_(loop, clock, config_.client, zero_ns_, records_,
               [this](std::size_t index) { on_ended(index); }) {}
@@ -57,8 +56,7 @@ void Run::start_due() {
     records_.push_back(record);
     users_.push_back(arrival->user);
     lateness_us_.push_back(static_cast<std::uint32_t>((now - arrival->at_ns) / 1000));
-    deadlines_.push_back(
-        {arrival->at_ns + static_cast<std::int64_t>(config_.timeout_ns), index});
+    deadlines_.push_back({arrival->at_ns + static_cast<std::int64_t>(config_.timeout_ns), index});
     ++in_flight_;
     progress_.started();
     client_.send(index);

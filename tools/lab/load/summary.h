@@ -28,11 +28,11 @@ Latencies latencies_of(std::vector<std::uint32_t> samples_us);
 /// What the requests of one second of intended starts, or of a whole run, came to.
 struct Tally {
   std::uint64_t requests = 0;
-  std::uint64_t vm = 0;          ///< answered with status 200, by tier
+  std::uint64_t vm = 0;  ///< answered with status 200, by tier
   std::uint64_t serverless = 0;
   std::uint64_t unknown = 0;
   std::uint64_t failed = 0;
-  std::uint64_t over_objective = 0;  ///< later than the objective, the failed ones included
+  std::uint64_t over_objective = 0;        ///< later than the objective, the failed ones included
   std::uint64_t serverless_billed_ms = 0;  ///< service time, each rounded up to a millisecond
   std::map<std::string, std::uint64_t> failures;  ///< by the outcome's word
   Latencies latencies;

@@ -37,8 +37,8 @@ Findings findings_of(const RunSummary& run, const Terms& terms) {
 std::vector<Check> checks_of(const RunSummary& without, const RunSummary& with,
                              const Terms& terms) {
   const Findings findings = findings_of(with, terms);
-  const bool near_excess = findings.spilled_to_excess &&
-                           std::abs(*findings.spilled_to_excess - 1) <= kSpillTolerance;
+  const bool near_excess =
+      findings.spilled_to_excess && std::abs(*findings.spilled_to_excess - 1) <= kSpillTolerance;
   return {
       {"without_passes_1s", text("without Flare, P95 passes %.0f ms", kWithoutMs),
        !without.peak_p95_ms || *without.peak_p95_ms > kWithoutMs},

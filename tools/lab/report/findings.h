@@ -39,7 +39,6 @@ struct Check {
 };
 
 /// What must be shown of a run without Flare and one with it.
-std::vector<Check> checks_of(const RunSummary& without, const RunSummary& with,
-                             const Terms& terms);
+std::vector<Check> checks_of(const RunSummary& without, const RunSummary& with, const Terms& terms);
 
 }  // namespace flare::lab

@@ -74,10 +74,8 @@ void draw_axes(Svg& svg, const Frame& frame, std::string_view unit, int most_tic
     svg.line(foot, {foot.x, foot.y + 5}, {kInk, 1, ""});
     svg.text({foot.x, foot.y + 19}, whole(tick), 12, Anchor::kMiddle);
   }
-  svg.line(frame.at(frame.x.low, frame.y.low), frame.at(frame.x.high, frame.y.low),
-           {kInk, 1, ""});
-  svg.line(frame.at(frame.x.low, frame.y.low), frame.at(frame.x.low, frame.y.high),
-           {kInk, 1, ""});
+  svg.line(frame.at(frame.x.low, frame.y.low), frame.at(frame.x.high, frame.y.low), {kInk, 1, ""});
+  svg.line(frame.at(frame.x.low, frame.y.low), frame.at(frame.x.low, frame.y.high), {kInk, 1, ""});
   svg.upward_text({frame.corner.x - 54, frame.corner.y + frame.height / 2}, unit, 12);
 }
 
@@ -163,8 +161,7 @@ void draw_latency(Svg& svg, const Frame& frame, const RunSummary& run, const Ter
   draw_axes(svg, frame, "milliseconds", 7);
   draw_line(svg, frame, run, p95, {kP95, 2, ""});
   draw_line(svg, frame, run, p50, {kP50, 2, ""});
-  draw_level(svg, frame, terms.objective_ms,
-             "objective " + whole(terms.objective_ms));
+  draw_level(svg, frame, terms.objective_ms, "objective " + whole(terms.objective_ms));
   draw_head(svg, frame, "Latency, from the intended start", {{"P50", kP50}, {"P95", kP95}});
   const Point foot = frame.at((frame.x.low + frame.x.high) / 2, frame.y.low);
   svg.text({foot.x, foot.y + 40}, "seconds", 12, Anchor::kMiddle);

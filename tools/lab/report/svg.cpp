@@ -36,8 +36,8 @@ std::string path_of(std::span<const Point> points) {
 }
 
 std::string attributes(const Stroke& stroke) {
-  std::string text = "stroke='" + std::string(stroke.colour) + "' stroke-width='" +
-                     number(stroke.width) + "'";
+  std::string text =
+      "stroke='" + std::string(stroke.colour) + "' stroke-width='" + number(stroke.width) + "'";
   if (!stroke.dash.empty()) text += " stroke-dasharray='" + std::string(stroke.dash) + "'";
   return text;
 }
@@ -76,9 +76,9 @@ void Svg::rectangle(Point corner, double width, double height, std::string_view 
 void Svg::text(Point at, std::string_view words, int size, Anchor anchor, std::string_view colour,
                std::string_view weight) {
   shapes_ += "<text x='" + number(at.x) + "' y='" + number(at.y) + "' font-size='" +
-             std::to_string(size) + "' text-anchor='" + std::string(to_word(anchor)) +
-             "' fill='" + std::string(colour) + "' font-weight='" + std::string(weight) + "'>" +
-             escaped(words) + "</text>\n";
+             std::to_string(size) + "' text-anchor='" + std::string(to_word(anchor)) + "' fill='" +
+             std::string(colour) + "' font-weight='" + std::string(weight) + "'>" + escaped(words) +
+             "</text>\n";
 }
 
 void Svg::upward_text(Point at, std::string_view words, int size) {

@@ -50,8 +50,7 @@ std::vector<Row> rows_for(const Terms& terms) {
        [](const auto&, const auto& found) { return text("%.0f", found.excess); }},
       {"spilled / true excess",
        [](const auto&, const auto& found) {
-         return found.spilled_to_excess ? text("%.2f", *found.spilled_to_excess)
-                                        : std::string("-");
+         return found.spilled_to_excess ? text("%.2f", *found.spilled_to_excess) : std::string("-");
        }},
       {"spilled in the calm part",
        [](const auto&, const auto& found) { return count(found.spilled_calm); }},
@@ -72,14 +71,16 @@ std::string line_of(const std::string& name, const std::vector<std::string>& cel
 
 std::string notes_of(const Terms& terms) {
   const Prices& prices = terms.prices;
-  return text("(1) the sum over all seconds of max(0, requests - %.0f), counted in that run by\n"
-              "    intended start, on both tiers\n",
-              terms.capacity_rps) +
-         text("(2) AWS Lambda x86: %.10f USD per GB-s x %.4f GB (1,769 MB: one vCPU) x service\n"
-              "    time, each rounded up to 1 ms, + %.2f USD per million requests.\n"
-              "    For scale: a t3.xlarge VM costs %.4f USD an hour.\n",
-              prices.lambda_usd_per_gb_second, prices.lambda_gb,
-              prices.lambda_usd_per_million_requests, prices.vm_usd_per_hour);
+  return text(
+             "(1) the sum over all seconds of max(0, requests - %.0f), counted in that run by\n"
+             "    intended start, on both tiers\n",
+             terms.capacity_rps) +
+         text(
+             "(2) AWS Lambda x86: %.10f USD per GB-s x %.4f GB (1,769 MB: one vCPU) x service\n"
+             "    time, each rounded up to 1 ms, + %.2f USD per million requests.\n"
+             "    For scale: a t3.xlarge VM costs %.4f USD an hour.\n",
+             prices.lambda_usd_per_gb_second, prices.lambda_gb,
+             prices.lambda_usd_per_million_requests, prices.vm_usd_per_hour);
 }
 
 }  // namespace
