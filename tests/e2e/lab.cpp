@@ -1,0 +1,187 @@
+#include "e2e/lab.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <sstream>
+#include <stdexcept>
+#include <thread>
+
+#include "support/net_namespace.h"
+
+namespace flare::test {
+namespace {
+
+std::runtime_error failure(const std::string& what) {
+  return std::runtime_error(what + ": " + std::strerror(errno));
+}
+
+void enter(const std::string& name) {
+  const UniqueFd there(::open(("/run/netns/" + name).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!there || ::setns(there.get(), CLONE_NEWNET) != 0) throw failure("cannot enter " + name);
+}
+
+/// Native XDP_TX on veth needs an XDP program at the peer.
+void pass_by_xdp(const std::string& name, const char* device) {
+  const NamespaceScope scope(name);
+  const bpf_insn code[] = {
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = XDP_PASS},
+      {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
+  };
+  const UniqueFd program(
+      bpf_prog_load(BPF_PROG_TYPE_XDP, "pass", "GPL", code, std::size(code), nullptr));
+  const auto ifindex = static_cast<int>(::if_nametoindex(device));
+  if (!program || bpf_xdp_attach(ifindex, program.get(), XDP_FLAGS_DRV_MODE, nullptr) != 0)
+    throw failure(std::string("cannot attach a pass program to ") + device);
+}
+
+void mount_bpffs_once() {
+  static const bool mounted = (mount_private_bpffs(), true);
+  (void)mounted;
+}
+
+}  // namespace
+
+NamespaceScope::NamespaceScope(const std::string& name)
+    : back_(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)) {
+  if (!back_) throw failure("cannot remember the network namespace");
+  enter(name);
+}
+
+NamespaceScope::~NamespaceScope() {
+  if (::setns(back_.get(), CLONE_NEWNET) != 0) std::abort();  // every later test would lie
+}
+
+Lab::Lab(Attach attach)
+    : prefix_("fe" + std::to_string(::getpid()) + "-"),
+      attach_(attach),
+      folder_(std::filesystem::temp_directory_path() /
+              ("flare-e2e-" + std::to_string(::getpid()))) {
+  mount_bpffs_once();
+  std::filesystem::create_directories(folder_ / "state");
+  run("FLARE_LAB_PREFIX=" + prefix_ + " " FLARE_LAB_SCRIPT " up");
+  in("vm", "sysctl -qw net.ipv4.conf.eth0.forwarding=1 net.ipv6.conf.eth0.forwarding=1");
+  if (attach_ == Attach::kTc) return;
+  for (const char* host : {"client", "cloud", "vm"})
+    in(host, "ethtool -K eth0 tx off tso off gso off");
+  pass_by_xdp(name("router"), "to-vm");
+}
+
+Lab::~Lab() {
+  if (agent_ > 0) stop_agent(SIGKILL);
+  try {
+    ctl("detach --yes");
+    run("FLARE_LAB_PREFIX=" + prefix_ + " " FLARE_LAB_SCRIPT " down");
+    std::filesystem::remove_all(folder_);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "cannot take the lab down: %s\n", error.what());
+  }
+}
+
+std::string Lab::in(const std::string& host, const std::string& command) const {
+  return run("nsenter --net=/run/netns/" + name(host) + " sh -c '" + command + "'");
+}
+
+void Lab::configure(const std::string& services, const std::string& more) const {
+  const std::filesystem::path fresh = folder_ / "flare.yaml.new";
+  std::ofstream file(fresh);
+  file << "interfaces:\n  - name: eth0\n    mode: " << (attach_ == Attach::kTc ? "tc" : "xdp")
+       << "\nservices:\n"
+       << services << "limits: {services: 8, backends: 64, flows: 20000, embryos: 8192}\n"
+       << "agent:\n  control_socket: " << (folder_ / "flared.sock").string()
+       << "\n  state_dir: " << (folder_ / "state").string() << "\n  pin_dir: /sys/fs/bpf/"
+       << prefix_ << "flare\n"
+       << more;
+  file.close();
+  ::chmod(fresh.c_str(), 0600);
+  std::filesystem::rename(fresh, folder_ / "flare.yaml");
+}
+
+void Lab::start_agent() {
+  const std::string config = (folder_ / "flare.yaml").string();
+  const std::string log = (folder_ / "flared.log").string();
+  const pid_t child = ::fork();
+  if (child < 0) throw failure("fork");
+  if (child == 0) {
+    const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    ::dup2(out, 1);
+    ::dup2(out, 2);
+    enter(name("vm"));
+    ::execl(FLARED, FLARED, "--config", config.c_str(), nullptr);
+    ::_exit(127);
+  }
+  agent_ = child;
+  const bool ready = wait_for([this] {
+    if (::waitpid(agent_, nullptr, WNOHANG) == agent_) {
+      agent_ = -1;
+      return true;
+    }
+    return ctl("reload").exit_code == 0;
+  });
+  if (agent_ < 0 || !ready) throw std::runtime_error("flared did not start:\n" + agent_log());
+}
+
+void Lab::stop_agent(int signal) {
+  ::kill(agent_, signal);
+  ::waitpid(agent_, nullptr, 0);
+  agent_ = -1;
+}
+
+void Lab::signal_agent(int signal) const { ::kill(agent_, signal); }
+
+std::string Lab::agent_log() const {
+  std::ifstream file(folder_ / "flared.log");
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+CommandResult Lab::ctl(const std::string& arguments) const {
+  const std::string command = "nsenter --net=/run/netns/" + name("vm") +
+                              " " FLARECTL " --pin-dir /sys/fs/bpf/" + prefix_ + "flare --socket " +
+                              (folder_ / "flared.sock").string() + " " + arguments + " 2>&1";
+  CommandResult result;
+  FILE* pipe = ::popen(command.c_str(), "r");
+  if (pipe == nullptr) throw failure("popen");
+  std::array<char, 4096> buffer;
+  for (std::size_t got; (got = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
+    result.out.append(buffer.data(), got);
+  const int status = ::pclose(pipe);
+  result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+  return result;
+}
+
+std::string Lab::ctl_ok(const std::string& arguments) const {
+  CommandResult result = ctl(arguments);
+  if (result.exit_code != 0)
+    throw std::runtime_error("flarectl " + arguments + " exits with " +
+                             std::to_string(result.exit_code) + "\n" + result.out + agent_log());
+  return result.out;
+}
+
+bool wait_for(const std::function<bool()>& done, double seconds) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  while (std::chrono::steady_clock::now() < end) {
+    if (done()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return done();
+}
+
+}  // namespace flare::test

@@ -1,0 +1,79 @@
+// The lab of scripts/lab.sh under a name of the test's own, with flared on its VM.
+//
+//   client 192.0.2.10 ── router ── vm 198.51.100.10 (flared on eth0)
+//   2001:db8:1::10         └───── cloud 203.0.113.10, 2001:db8:3::10    2001:db8:2::10
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/unique_fd.h"
+
+namespace flare::test {
+
+/// While it lives, this thread is in another network namespace; sockets made then stay there.
+class NamespaceScope {
+ public:
+  explicit NamespaceScope(const std::string& name);
+  ~NamespaceScope();
+  NamespaceScope(const NamespaceScope&) = delete;
+  NamespaceScope& operator=(const NamespaceScope&) = delete;
+
+ private:
+  UniqueFd back_;
+};
+
+/// What a command printed and how it ended.
+struct CommandResult {
+  int exit_code = -1;
+  std::string out;
+};
+
+enum class Attach { kTc, kXdp };
+
+class Lab {
+ public:
+  /// Builds the namespaces. With kXdp the veth peers get the XDP program that native XDP_TX on veth
+  /// needs, and senders finish their checksums, as the wire of a NIC would show them.
+  explicit Lab(Attach attach);
+  ~Lab();
+  Lab(const Lab&) = delete;
+  Lab& operator=(const Lab&) = delete;
+
+  std::string name(const std::string& host) const { return prefix_ + host; }
+  /// Runs a shell command in a host's namespace; throws where it fails.
+  std::string in(const std::string& host, const std::string& command) const;
+
+  /// Writes the configuration; does not tell a running agent.
+  void configure(const std::string& services, const std::string& more = "") const;
+  /// Starts flared on the VM and waits until it serves its control socket.
+  void start_agent();
+  /// Ends it by `signal` and waits.
+  void stop_agent(int signal);
+  bool agent_runs() const { return agent_ > 0; }
+  void signal_agent(int signal) const;
+  std::string agent_log() const;
+
+  /// Runs flarectl on the VM, with the lab's pin directory and socket.
+  CommandResult ctl(const std::string& arguments) const;
+  /// As ctl(); throws unless it exits with 0.
+  std::string ctl_ok(const std::string& arguments) const;
+
+  const std::filesystem::path& folder() const { return folder_; }
+
+ private:
+  std::string prefix_;
+  Attach attach_;
+  std::filesystem::path folder_;
+  pid_t agent_ = -1;
+};
+
+/// Waits until `done` holds; false after `seconds`.
+bool wait_for(const std::function<bool()>& done, double seconds = 10);
+
+}  // namespace flare::test

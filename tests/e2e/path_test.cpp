@@ -1,0 +1,90 @@
+// The way between the hosts: smaller links, neighbours that nobody knows yet, forwarding off.
+#include <gtest/gtest.h>
+
+#include "e2e/lab.h"
+#include "e2e/peers.h"
+
+namespace flare::test {
+namespace {
+
+struct Case {
+  bool v4;
+  Attach attach;
+};
+
+std::string name_of(const testing::TestParamInfo<Case>& info) {
+  return std::string(info.param.v4 ? "V4" : "V6") +
+         (info.param.attach == Attach::kTc ? "Tc" : "Xdp");
+}
+
+class Path : public testing::TestWithParam<Case> {
+ protected:
+  Path()
+      : lab(GetParam().attach),
+        vm(lab.name("vm"), frontend(), Protocol::kTcp, 'V'),
+        cloud(lab.name("cloud"), backend(), Protocol::kTcp, 'C') {
+    lab.configure("  - name: web\n    frontend: \"" + frontend() +
+                  "\"\n    policy: formula\n    capacity_rps: 100000\n    min_share: 1\n"
+                  "    serverless:\n      - endpoint: \"" +
+                  backend() + "\"\n");
+  }
+  std::string frontend() const {
+    return GetParam().v4 ? "198.51.100.10:8080" : "[2001:db8:2::10]:8080";
+  }
+  std::string backend() const {
+    return GetParam().v4 ? "203.0.113.10:9090" : "[2001:db8:3::10]:9090";
+  }
+  void expect_transfer(std::size_t bytes) {
+    std::string why;
+    EXPECT_TRUE(transfer(lab.name("client"), frontend(), bytes, 20, &why)) << why;
+    EXPECT_EQ(cloud.bytes_received(), bytes) << "it went to serverless";
+  }
+
+  Lab lab;
+  EchoServer vm;
+  EchoServer cloud;
+};
+
+TEST_P(Path, ALargeTransferGoesBothWays) {
+  lab.start_agent();
+  expect_transfer(32 << 20);
+}
+
+TEST_P(Path, ALargeTransferFindsASmallerLinkBehindTheRouter) {
+  lab.in("router", "ip link set to-cloud mtu 1300");
+  lab.in("cloud", "ip link set eth0 mtu 1300");
+  lab.start_agent();
+  expect_transfer(8 << 20);
+}
+
+TEST_P(Path, ALargeTransferFindsASmallerRouteOnThisHost) {
+  const std::string family = GetParam().v4 ? "" : "-6 ";
+  const std::string network =
+      GetParam().v4 ? "203.0.113.0/24 via 198.51.100.1" : "2001:db8:3::/64 via 2001:db8:2::1";
+  lab.in("vm", "ip " + family + "route add " + network + " mtu lock 1300");
+  lab.start_agent();
+  expect_transfer(8 << 20);
+}
+
+TEST_P(Path, AnUnknownNeighbourCostsNoPacket) {
+  lab.start_agent();
+  for (int i = 0; i < 5; ++i) {
+    lab.in("vm", "ip neigh flush dev eth0");
+    EXPECT_EQ(who_answers(lab.name("client"), frontend(), Protocol::kTcp, 0.9), 'C')
+        << "a lost SYN would be repeated after one second";
+  }
+}
+
+TEST_P(Path, ForwardingMayBeOff) {
+  lab.in("vm", "sysctl -qw net.ipv4.conf.eth0.forwarding=0 net.ipv6.conf.eth0.forwarding=0");
+  lab.start_agent();
+  expect_transfer(4 << 20);
+}
+
+INSTANTIATE_TEST_SUITE_P(Paths, Path,
+                         testing::Values(Case{true, Attach::kTc}, Case{true, Attach::kXdp},
+                                         Case{false, Attach::kTc}, Case{false, Attach::kXdp}),
+                         name_of);
+
+}  // namespace
+}  // namespace flare::test
