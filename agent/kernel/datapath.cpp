@@ -54,49 +54,62 @@ Result<void> check_limits(const LimitConfig& limits) {
   return {};
 }
 
-/// Refuses limits that the pinned maps were not made for: their size cannot change while they live.
-Result<void> check_pinned(const fs::path& dir, const MapSizes& sizes) {
+/// Removes the map pins of a load that failed or that nothing is attached to.
+void remove_pins(const fs::path& pin_dir) {
+  std::error_code ignored;
+  for (const std::string& name : map_names()) fs::remove(layout_dir(pin_dir) / name, ignored);
+}
+
+/// Whether packets may be using the pinned maps: there is a link, or an entry in `interfaces`.
+bool is_attached(const fs::path& pin_dir) {
+  if (!LinkPins(links_dir(pin_dir)).list().empty()) return true;
+  auto interfaces = TypedMap<std::uint32_t, flare_interface>::open(
+      layout_dir(pin_dir) / "interfaces", Access::kRead);
+  if (!interfaces) return false;
+  auto count = interfaces->count();
+  return !count || *count > 0;
+}
+
+/// The first size that the pinned maps were not made for, in words; nothing where all fit.
+Result<std::optional<Error>> misfit(const fs::path& dir, const MapSizes& sizes) {
   for (const MapSize& size : sizes) {
     auto map = MapHandle::open(dir / size.name, Access::kRead);
     if (!map) return map.error();
     if (map->max_entries() == size.entries) continue;
-    return Error("the configuration says " + std::string(size.limit) + " = " +
-                 std::to_string(size.entries / size.per_limit) + ", but the running datapath has " +
-                 std::to_string(map->max_entries() / size.per_limit) +
-                 ": keep that figure, or remove the datapath first (flarectl detach --yes; "
-                 "spilled flows break)");
+    return std::optional<Error>(
+        Error("the configuration says " + std::string(size.limit) + " = " +
+              std::to_string(size.entries / size.per_limit) + ", but the running datapath has " +
+              std::to_string(map->max_entries() / size.per_limit) +
+              ": keep that figure, or remove the datapath first (flarectl detach --yes; spilled "
+              "flows break)"));
   }
-  return {};
+  return std::optional<Error>();
 }
 
-/// Finds out whether a whole set of maps is pinned. Remains of a load that was killed half-way, with
-/// nothing attached yet, are removed.
-Result<bool> find_pinned(const fs::path& pin_dir) {
-  fs::path dir = layout_dir(pin_dir);
-  std::vector<std::string> pinned = pinned_names(dir);
+/// Finds out whether there are pinned maps to adopt. What nothing is attached to (the remains of a
+/// load that was killed half-way, or maps of other sizes after a detach) is removed.
+Result<bool> find_pinned(const fs::path& pin_dir, const MapSizes& sizes) {
+  std::vector<std::string> pinned = pinned_names(layout_dir(pin_dir));
   std::string missing;
   std::size_t present = 0;
   for (const std::string& name : map_names()) {
-    if (std::binary_search(pinned.begin(), pinned.end(), name)) {
-      ++present;
-    } else {
-      missing += (missing.empty() ? "" : ", ") + name;
-    }
+    bool is_there = std::binary_search(pinned.begin(), pinned.end(), name);
+    if (is_there) ++present;
+    if (!is_there) missing += (missing.empty() ? "" : ", ") + name;
   }
-  if (missing.empty()) return true;
   if (present == 0) return false;
-  bool attached = !LinkPins(links_dir(pin_dir)).list().empty();
-  if (auto interfaces = TypedMap<std::uint32_t, flare_interface>::open(dir / "interfaces",
-                                                                       Access::kRead)) {
-    auto count = interfaces->count();
-    attached = attached || !count || *count > 0;
+  std::optional<Error> problem;
+  if (missing.empty()) {
+    auto unfit = misfit(layout_dir(pin_dir), sizes);
+    if (!unfit) return unfit.error();
+    if (!*unfit) return true;
+    problem = **unfit;
+  } else {
+    problem = Error("the datapath under " + layout_dir(pin_dir).string() + " has lost pins (" +
+                    missing + "): remove it and start again (flarectl detach --yes)");
   }
-  if (attached) {
-    return Error("the datapath under " + dir.string() + " has lost pins (" + missing +
-                 "): remove it and start again (flarectl detach --yes)");
-  }
-  std::error_code ignored;
-  for (const std::string& name : map_names()) fs::remove(dir / name, ignored);
+  if (is_attached(pin_dir)) return *problem;
+  remove_pins(pin_dir);
   return false;
 }
 
@@ -125,16 +138,12 @@ Result<std::unique_ptr<Skeleton, Destroy>> load_one(const LoadOptions& options,
   skeleton->rodata->services_max = options.limits.services;
   skeleton->rodata->backends_max = options.limits.backends;
   int failed = Skeleton::load(skeleton.get());
+  if (failed == -EPERM) return refused("cannot load the BPF programs", EPERM, kLoadNeeds);
   if (failed != 0) {
-    return refused("the kernel refuses the BPF programs", -failed, kLoadNeeds);
+    return Error::from_errno(
+        "the kernel's verifier refuses a BPF program (libbpf's messages hold its log)", -failed);
   }
   return skeleton;
-}
-
-/// Removes the map pins that a failed first load has left.
-void remove_pins(const fs::path& pin_dir) {
-  std::error_code ignored;
-  for (const std::string& name : map_names()) fs::remove(layout_dir(pin_dir) / name, ignored);
 }
 
 }  // namespace
@@ -153,12 +162,8 @@ Result<Datapath> Datapath::load(const LoadOptions& options) {
   auto sizes = map_sizes(options.limits, static_cast<std::uint32_t>(cpus));
   auto made = make_pin_dirs(options.pin_dir);
   if (!made) return made.error();
-  auto pinned = find_pinned(options.pin_dir);
+  auto pinned = find_pinned(options.pin_dir, sizes);
   if (!pinned) return pinned.error();
-  if (*pinned) {
-    auto fits = check_pinned(layout_dir(options.pin_dir), sizes);
-    if (!fits) return fits.error();
-  }
   auto state = State::load(options, sizes);
   if (!state) {
     if (!*pinned) remove_pins(options.pin_dir);

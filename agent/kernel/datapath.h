@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "flare/abi.h"
 #include "kernel/libbpf_log.h"
+#include "kernel/links.h"
 #include "kernel/maps.h"
 #include "model/config.h"
 
@@ -30,7 +31,8 @@ struct LoadOptions {
 struct HookState {
   std::uint32_t ifindex = 0;
   std::string interface;              ///< empty: the device is gone
-  std::string hook;                   ///< "xdp", "tc-ingress", "tc-egress"
+  HookPoint point = HookPoint::kXdp;
+  std::string hook;                   ///< its word: "xdp", "tc-ingress", "tc-egress"
   std::string via;                    ///< "link" (pinned), "clsact"
   std::uint32_t program_id = 0;       ///< 0: not attached any more
   std::string program_name;           ///< empty where the kernel does not tell us

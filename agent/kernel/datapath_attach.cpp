@@ -156,7 +156,7 @@ Result<void> Attacher::attach_xdp_mode(AttachPlan plan) {
   std::string why = xdp_refusal(device_, *refusal, foreign_xdp_holder());
   bool lacks_rights = *refusal == EPERM || *refusal == EACCES;
   if (plan.may_fall_back && !lacks_rights) {
-    done_.why = "tc: " + why;
+    done_.why = why;
     return attach_tc_mode();
   }
   bool tc_is_new = !keep_tc_until_xdp_runs && !done_.replaced;
@@ -192,7 +192,7 @@ Result<Attachment> Attacher::run() {
   if (wanted_.tc == InterfaceConfig::Tc::kClsact) style_ = Style::kClsact;
   done_.ifindex = device_.ifindex;
   done_.interface = device_.name;
-  done_.why = std::string(attach_mode_word(plan->mode)) + ": " + plan->why;
+  done_.why = plan->why;
   auto attached = plan->mode == FLARE_ATTACH_XDP ? attach_xdp_mode(*plan) : attach_tc_mode();
   if (!attached) return attached.error();
   auto cleaned = remove_other_style();

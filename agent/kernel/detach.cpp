@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <set>
+#include <tuple>
 
 #include "kernel/datapath_state.h"
 #include "kernel/device.h"
@@ -83,6 +84,7 @@ HookState describe(std::uint32_t ifindex, HookPoint hook, std::string via,
   HookState state;
   state.ifindex = ifindex;
   state.interface = name_of(ifindex);
+  state.point = hook;
   state.hook = to_text(hook);
   state.via = std::move(via);
   state.program_id = program_id;
@@ -115,7 +117,7 @@ Result<std::vector<HookState>> states_of(const LinkPins& pins, const Maps& maps)
   });
   if (!walked) return walked.error();
   std::stable_sort(states.begin(), states.end(), [](const HookState& a, const HookState& b) {
-    return a.ifindex < b.ifindex;
+    return std::tie(a.ifindex, a.point) < std::tie(b.ifindex, b.point);
   });
   return states;
 }

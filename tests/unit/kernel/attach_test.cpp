@@ -46,15 +46,14 @@ class AttachTest : public KernelTest {
     for (const HookState& hook : *hooks) found[hook.hook] = hook.program_id;
     return found;
   }
-  /// The kernel's names end after 15 letters.
   static inline const std::map<std::string, std::string> kTcLinks{
-      {"fc0 tc-ingress", "link flare_tc_ingres"}, {"fc0 tc-egress", "link flare_tc_egress"}};
+      {"fc0 tc-ingress", "link flare_tc_ingress"}, {"fc0 tc-egress", "link flare_tc_egress"}};
   static inline const std::map<std::string, std::string> kXdpLinks{
       {"fc0 xdp", "link flare_xdp"},
-      {"fc0 tc-ingress", "link flare_tc_compan"},
+      {"fc0 tc-ingress", "link flare_tc_companion"},
       {"fc0 tc-egress", "link flare_tc_egress"}};
   static inline const std::map<std::string, std::string> kClsact{
-      {"fc0 tc-ingress", "clsact flare_tc_ingres"}, {"fc0 tc-egress", "clsact flare_tc_egress"}};
+      {"fc0 tc-ingress", "clsact flare_tc_ingress"}, {"fc0 tc-egress", "clsact flare_tc_egress"}};
 
   std::optional<Datapath> datapath_;
 };
@@ -206,7 +205,7 @@ TEST_F(AttachTest, DetachesOneInterfaceAndKeepsTheOther) {
   auto done = datapath_->detach("fc0");
   ASSERT_OK(done);
   EXPECT_TRUE(*done);
-  std::map<std::string, std::string> left{{"fc1 tc-ingress", "link flare_tc_ingres"},
+  std::map<std::string, std::string> left{{"fc1 tc-ingress", "link flare_tc_ingress"},
                                           {"fc1 tc-egress", "link flare_tc_egress"}};
   EXPECT_EQ(attached(), left);
   EXPECT_FALSE(datapath_->maps().interfaces.lookup(::if_nametoindex("fc0")));

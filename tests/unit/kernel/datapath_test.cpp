@@ -54,7 +54,11 @@ TEST_F(DatapathTest, AdoptsTheMapsOfAnEarlierAgent) {
 }
 
 TEST_F(DatapathTest, RefusesOtherLimitsAndNamesBothFigures) {
-  ASSERT_OK(Datapath::load(options_));
+  {
+    auto datapath = Datapath::load(options_);
+    ASSERT_OK(datapath);
+    ASSERT_OK(datapath->attach({.name = "fc0"}));
+  }
   options_.limits.services = 8;
   auto refused = Datapath::load(options_);
   ASSERT_FALSE(refused);
@@ -62,6 +66,20 @@ TEST_F(DatapathTest, RefusesOtherLimitsAndNamesBothFigures) {
   EXPECT_NE(message.find("limits.services = 8"), std::string::npos) << message;
   EXPECT_NE(message.find("has 4"), std::string::npos) << message;
   EXPECT_NE(message.find("flarectl detach"), std::string::npos) << message;
+}
+
+TEST_F(DatapathTest, TakesOtherLimitsOnceNothingIsAttached) {
+  {
+    auto datapath = Datapath::load(options_);
+    ASSERT_OK(datapath);
+    ASSERT_OK(datapath->attach({.name = "fc0"}));
+    ASSERT_OK(datapath->detach("fc0"));
+  }
+  options_.limits.services = 8;
+  auto datapath = Datapath::load(options_);
+  ASSERT_OK(datapath);
+  EXPECT_FALSE(datapath->adopted());
+  EXPECT_EQ(datapath->maps().services_max(), 8U);
 }
 
 TEST_F(DatapathTest, RefusesLimitsBeyondTheLayout) {
