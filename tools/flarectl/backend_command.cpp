@@ -1,0 +1,115 @@
+// flarectl backend list|drain|undrain: the addresses behind the services.
+#include <iostream>
+
+#include "flarectl/agent_client.h"
+#include "flarectl/commands.h"
+#include "flarectl/table.h"
+#include "flarectl/units.h"
+#include "flarectl/view.h"
+
+namespace flare::ctl {
+namespace {
+
+struct ListOptions {
+  std::string service;
+};
+struct DrainOptions {
+  std::string service;
+  std::string backend;
+};
+
+int list(const Context& context, const ListOptions& options) {
+  auto maps = open_maps(context);
+  if (!maps) return kMaps;
+  int code = kOk;
+  std::optional<ServiceEntry> only;
+  if (!options.service.empty()) {
+    only = find_service(*maps, options.service, &code);
+    if (!only) return code;
+  }
+  auto services = maps->service_entries();
+  if (!services) return fail(kMaps, services.error().message());
+  auto backends = maps->backend_entries();
+  if (!backends) return fail(kMaps, backends.error().message());
+  auto names = service_names(*services);
+  Json list = Json::array();
+  Table table({{"SERVICE"}, {"BACKEND"}, {"TIER"}, {"STATE"}, {"WEIGHT", Align::kRight},
+               {"NEW", Align::kRight}, {"CLOSED", Align::kRight}, {"PACKETS-IN", Align::kRight},
+               {"BYTES-IN", Align::kRight}, {"PACKETS-OUT", Align::kRight},
+               {"BYTES-OUT", Align::kRight}, {"RESETS", Align::kRight}});
+  for (const Maps::BackendEntry& entry : *backends) {
+    const flare_backend& backend = entry.backend;
+    if (only && backend.service_id != only->service.id) continue;
+    flare_traffic traffic = maps->backend_totals(entry.id).traffic;
+    auto name = names.find(backend.service_id);
+    std::string service = name == names.end() ? "?" : name->second;
+    std::string address = endpoint_text(backend.addr, backend.port);
+    list.push_back({{"service", service},
+                    {"backend", address},
+                    {"id", entry.id},
+                    {"generation", backend.generation},
+                    {"tier", tier_word(backend.tier)},
+                    {"state", backend_state_word(backend.state)},
+                    {"weight", backend.weight},
+                    {"traffic", traffic_json(traffic)}});
+    bool active = backend.state == FLARE_BACKEND_ACTIVE;
+    table.add({service, address, std::string(tier_word(backend.tier)),
+               Cell(std::string(backend_state_word(backend.state)),
+                    active ? Tone::kGood : Tone::kWarn),
+               std::to_string(backend.weight), human_count(traffic.flows_new),
+               human_count(traffic.flows_closed), human_count(traffic.packets_in),
+               human_bytes(traffic.bytes_in), human_count(traffic.packets_out),
+               human_bytes(traffic.bytes_out),
+               human_count(traffic.resets_in + traffic.resets_out)});
+  }
+  if (context.json) {
+    print_json("backend list", {{"backends", list}});
+  } else if (table.empty()) {
+    std::cerr << "no backend is configured\n";
+  } else {
+    table.print(std::cout, context);
+  }
+  return kOk;
+}
+
+int ask(const Context& context, const char* command, const char* shown,
+        const DrainOptions& options) {
+  if (!Endpoint::parse(options.backend)) {
+    return fail(kUsage, "'" + options.backend +
+                            "' is no address with port, such as 192.0.2.1:80 or [2001:db8::1]:80");
+  }
+  return ask_and_print(context, shown,
+                       {{"command", command},
+                        {"service", options.service},
+                        {"backend", options.backend}});
+}
+
+int drain(const Context& context, const DrainOptions& options) {
+  return ask(context, "backend-drain", "backend drain", options);
+}
+int undrain(const Context& context, const DrainOptions& options) {
+  return ask(context, "backend-undrain", "backend undrain", options);
+}
+
+template <typename Run>
+void add_drain(CLI::App& noun, Context& context, const char* word, const char* help, Run run) {
+  CLI::App& command = *noun.add_subcommand(word, help);
+  auto& options = command_options<DrainOptions>(command, context, run);
+  command.add_option("SERVICE", options.service, "the service's name")->required();
+  command.add_option("BACKEND", options.backend, "ADDR:PORT of the backend")->required();
+}
+
+}  // namespace
+
+void add_backend(CLI::App& app, Context& context) {
+  CLI::App& noun = *app.add_subcommand("backend", "the addresses behind the services");
+  noun.require_subcommand(1);
+  CLI::App& command = *noun.add_subcommand("list", "all backends, a line each")->alias("ls");
+  auto& options = command_options<ListOptions>(command, context, list);
+  command.add_option("--service", options.service, "only of this service")->type_name("NAME");
+  add_drain(noun, context, "drain", "no new flows for a backend; open ones go on (by flared)",
+            drain);
+  add_drain(noun, context, "undrain", "new flows for a drained backend again (by flared)", undrain);
+}
+
+}  // namespace flare::ctl

@@ -1,0 +1,163 @@
+// flarectl service list|show: the services, and all that is known of one.
+#include <algorithm>
+#include <iostream>
+#include <numeric>
+
+#include "flarectl/commands.h"
+#include "flarectl/service_view.h"
+#include "flarectl/table.h"
+#include "flarectl/units.h"
+
+namespace flare::ctl {
+namespace {
+
+struct ListOptions {};
+struct ShowOptions {
+  std::string name;
+};
+
+template <std::size_t size>
+std::uint64_t sum(const __u64 (&counts)[size]) {
+  return std::accumulate(std::begin(counts), std::end(counts), std::uint64_t{0});
+}
+
+/// {"share": 1, "bucket": 2, ...} from an array of counts and its words.
+template <typename Word>
+Json by_word(const __u64* counts, std::uint32_t size, Word word) {
+  Json object = Json::object();
+  for (std::uint32_t i = 0; i < size; ++i) object[std::string(word(i))] = counts[i];
+  return object;
+}
+
+int list(const Context& context, const ListOptions&) {
+  auto maps = open_maps(context);
+  if (!maps) return kMaps;
+  auto entries = maps->service_entries();
+  if (!entries) return fail(kMaps, entries.error().message());
+  Json services = Json::array();
+  Table table({{"NAME"}, {"FRONTEND"}, {"PROTO"}, {"POLICY"}, {"SHARE", Align::kRight},
+               {"ARRIVALS", Align::kRight}, {"CAPACITY", Align::kRight}, {"ACTIVE", Align::kRight},
+               {"SPILLED", Align::kRight}, {"REFUSED", Align::kRight}, {"STATE"}});
+  for (const ServiceEntry& entry : *entries) {
+    ServiceView view = read_service(*maps, entry);
+    services.push_back(service_json(view));
+    std::string state = state_text(view);
+    table.add({entry.name, endpoint_text(entry.key.addr, entry.key.port),
+               protocol_text(entry.key.proto), std::string(policy_word(entry.service.policy)),
+               human_share(fraction_of(entry.info.applied_share)),
+               human_rate(static_cast<double>(entry.info.arrivals_mrps) / 1000),
+               human_rate(static_cast<double>(entry.info.capacity_mrps) / 1000),
+               human_count(view.admission.active), human_count(spilled(view.totals)),
+               human_count(refused(view.totals)),
+               Cell(state, state.starts_with("spilling") ? Tone::kWarn : Tone::kPlain)});
+  }
+  if (context.json) {
+    print_json("service list", {{"services", services}});
+  } else if (table.empty()) {
+    std::cerr << "no service is configured\n";
+  } else {
+    table.print(std::cout, context);
+  }
+  return kOk;
+}
+
+int show(const Context& context, const ShowOptions& options) {
+  auto maps = open_maps(context);
+  if (!maps) return kMaps;
+  int code = kOk;
+  auto entry = find_service(*maps, options.name, &code);
+  if (!entry) return code;
+  ServiceView view = read_service(*maps, *entry);
+  if (context.json) {
+    print_json("service show", {{"service", service_json(view)}});
+  } else {
+    print_service(context, *maps, view);
+  }
+  return kOk;
+}
+
+}  // namespace
+
+ServiceView read_service(const Maps& maps, const ServiceEntry& entry) {
+  ServiceView view{entry, {}, {}, now_ns()};
+  bool sound = entry.service.id < maps.services_max();
+  if (!sound) return view;
+  view.totals = maps.service_totals(entry.service.id);
+  view.admission = maps.admission.read(entry.service.id);
+  return view;
+}
+
+std::uint64_t spilled(const flare_service_counters& totals) { return sum(totals.spilled); }
+std::uint64_t observed(const flare_service_counters& totals) { return sum(totals.observed); }
+std::uint64_t refused(const flare_service_counters& totals) { return sum(totals.refused); }
+
+std::string state_text(const ServiceView& view) {
+  const flare_service_info& info = view.entry.info;
+  std::string pinned = info.share_pinned ? ", share pinned" : "";
+  if (view.entry.service.policy == FLARE_POLICY_OBSERVE) return "observing" + pinned;
+  if (info.spilling_since_ns != 0 && view.now > info.spilling_since_ns) {
+    return "spilling for " + human_time(view.now - info.spilling_since_ns) + pinned;
+  }
+  return "calm" + pinned;
+}
+
+Json service_json(const ServiceView& view) {
+  const flare_service& service = view.entry.service;
+  const flare_service_info& info = view.entry.info;
+  const flare_service_counters& totals = view.totals;
+  return {
+      {"name", view.entry.name},
+      {"id", service.id},
+      {"epoch", service.epoch},
+      {"frontend", endpoint_text(view.entry.key.addr, view.entry.key.port)},
+      {"protocol", protocol_text(view.entry.key.proto)},
+      {"placement", placement_word(service.placement)},
+      {"policy", policy_word(service.policy)},
+      {"overload", overload_word(service.overload)},
+      {"fallback", fallback_word(service.fallback)},
+      {"state", state_text(view)},
+      {"share_wanted", fraction_of(info.wanted_share)},
+      {"share_applied", fraction_of(info.applied_share)},
+      {"share_pinned", info.share_pinned != 0},
+      {"capacity_rps", static_cast<double>(info.capacity_mrps) / 1000},
+      {"arrivals_rps", static_cast<double>(info.arrivals_mrps) / 1000},
+      {"vm_rps", static_cast<double>(info.vm_mrps) / 1000},
+      {"serverless_rps", static_cast<double>(info.serverless_mrps) / 1000},
+      {"sampled_age_ns", info.sampled_ns == 0 ? Json(nullptr) : Json(view.now - info.sampled_ns)},
+      {"spilling_for_ns", info.spilling_since_ns == 0 ? 0 : view.now - info.spilling_since_ns},
+      {"tiers", {{"vm", traffic_json(totals.tier[FLARE_TIER_VM])},
+                 {"serverless", traffic_json(totals.tier[FLARE_TIER_SERVERLESS])}}},
+      {"spilled", by_word(totals.spilled, FLARE_SPILL_CAUSES_COUNT, spill_cause_word)},
+      {"observed", by_word(totals.observed, FLARE_SPILL_CAUSES_COUNT, spill_cause_word)},
+      {"refused", by_word(totals.refused, FLARE_REFUSALS_COUNT, refusal_word)},
+      {"handshakes", totals.handshakes},
+      {"port_probes", totals.port_probes},
+      {"stale_decisions", totals.stale_decisions},
+      {"active", view.admission.active},
+      {"active_max", service.active_max},
+      {"active_peak", view.admission.active_peak},
+      {"hour_used", hour_used(view.admission, view.now)},
+      {"hour_budget", service.hour_budget},
+      {"hour_ends_in_ns", hour_ends_in_ns(view.now)},
+      {"price_nanousd", info.price_nanousd},
+      {"worst_cost_per_hour_usd", worst_cost_per_hour(view.entry)},
+      {"snat", [&service] {
+         Json list = Json::array();
+         for (std::uint32_t i = 0; i < service.snat_count && i < FLARE_SNAT_ADDRS_MAX; ++i) {
+           list.push_back(Address{service.snat[i]}.text());
+         }
+         return list;
+       }()}};
+}
+
+void add_service(CLI::App& app, Context& context) {
+  CLI::App& noun = *app.add_subcommand("service", "the services");
+  noun.require_subcommand(1);
+  CLI::App& list_command = *noun.add_subcommand("list", "all services, a line each")->alias("ls");
+  command_options<ListOptions>(list_command, context, list);
+  CLI::App& show_command = *noun.add_subcommand("show", "all that is known of one service");
+  auto& options = command_options<ShowOptions>(show_command, context, show);
+  show_command.add_option("NAME", options.name, "the service's name")->required();
+}
+
+}  // namespace flare::ctl

@@ -1,0 +1,30 @@
+// A service with all that is known of it, for `service list` and `service show`.
+#pragma once
+
+#include "flarectl/view.h"
+
+namespace flare::ctl {
+
+struct ServiceView {
+  ServiceEntry entry;
+  flare_service_counters totals{};
+  flare_admission admission{};
+  std::uint64_t now = 0;
+};
+
+ServiceView read_service(const Maps& maps, const ServiceEntry& entry);
+
+/// Sums over causes and reasons.
+std::uint64_t spilled(const flare_service_counters& totals);
+std::uint64_t observed(const flare_service_counters& totals);
+std::uint64_t refused(const flare_service_counters& totals);
+
+/// "calm", "spilling for 12 s", "observing", ...
+std::string state_text(const ServiceView& view);
+
+Json service_json(const ServiceView& view);
+
+/// Everything about one service, for people.
+void print_service(const Context& context, const Maps& maps, const ServiceView& view);
+
+}  // namespace flare::ctl
