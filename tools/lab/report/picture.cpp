@@ -39,12 +39,19 @@ struct Scales {
   double seconds = 1;
   double load = 1;
   double latency_ms = 1;
+  double share = 40;  ///< percent
 };
 
 std::string whole(double value) {
   char text[32];
   std::snprintf(text, sizeof(text), "%.0f", value);
   return text;
+}
+
+/// The percentage of a second's requests that serverless answered.
+double share_of(const RunSecond& second) {
+  if (second.requests == 0) return 0;
+  return 100.0 * static_cast<double>(second.serverless) / static_cast<double>(second.requests);
 }
 
 Scales scales_of(const std::vector<RunSummary>& runs, const Terms& terms) {
@@ -56,6 +63,7 @@ Scales scales_of(const std::vector<RunSummary>& runs, const Terms& terms) {
     for (const RunSecond& second : run.seconds) {
       scales.load = std::max({scales.load, second.rate, static_cast<double>(second.requests)});
       scales.latency_ms = std::max(scales.latency_ms, second.p95_ms.value_or(0));
+      scales.share = std::max(scales.share, share_of(second));
     }
   }
   scales.load *= 1.12;
@@ -144,13 +152,8 @@ void draw_load(Svg& svg, const Frame& frame, const RunSummary& run, const Terms&
 
 void draw_share(Svg& svg, const Frame& frame, const RunSummary& run) {
   const auto none = [](const RunSecond&) { return 0.0; };
-  const auto share = [](const RunSecond& s) {
-    return s.requests == 0
-               ? 0.0
-               : 100.0 * static_cast<double>(s.serverless) / static_cast<double>(s.requests);
-  };
   draw_axes(svg, frame, "%", 4);
-  draw_area(svg, frame, run, none, share, kServerless);
+  draw_area(svg, frame, run, none, share_of, kServerless);
   draw_head(svg, frame, "Share of requests that went to serverless", {});
 }
 
@@ -174,7 +177,7 @@ void draw_column(Svg& svg, double left, const RunSummary& run, const Terms& term
   const double latency_top = share_top + kShareHeight + kRowGap;
   svg.text({left, kTop - 42}, run.label, 17, Anchor::kStart, kInk, "bold");
   draw_load(svg, {{left, kTop}, kColumn, kLoadHeight, time, {0, scales.load}}, run, terms);
-  draw_share(svg, {{left, share_top}, kColumn, kShareHeight, time, {0, 40}}, run);
+  draw_share(svg, {{left, share_top}, kColumn, kShareHeight, time, {0, scales.share}}, run);
   draw_latency(svg, {{left, latency_top}, kColumn, kLatencyHeight, time, {0, scales.latency_ms}},
                run, terms);
 }
