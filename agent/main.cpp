@@ -26,7 +26,7 @@ namespace {
 enum class Exit : int {
   kStopped = 0,
   kFailed = 1,
-  kBadConfig = 2,    ///< or a bad command line
+  kBadConfig = 2,  ///< or a bad command line
   kNotAttached = 3,
   kNotLoaded = 4,
   kAlreadyRuns = 5,
@@ -57,20 +57,21 @@ Result<HashKey> adopt_hash_key(const Tables& tables, const std::filesystem::path
 LibbpfSink libbpf_to(Logger& log) {
   return [&log](LibbpfLevel level, std::string_view text) {
     while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
-    const auto to = level == LibbpfLevel::kInfo    ? spdlog::level::info
-                    : level == LibbpfLevel::kDebug ? spdlog::level::debug
-                                                   : spdlog::level::trace;
+    // Its warnings come also where all went well (a qdisc that is not there yet), and what failed
+    // is told by our own error.
+    const auto to = level == LibbpfLevel::kInfo ? spdlog::level::debug : spdlog::level::trace;
     log.log(to, "libbpf: {}", text);
   };
 }
 
 void tell_what_it_may_cost(Logger& log, const Config& config) {
   for (const ServiceConfig& service : config.services) {
-    log.info("service={} frontend={}/{} policy={} capacity_rps={} backends={} "
-             "worst_hour_usd={:.2f}",
-             service.name, service.frontend.text(), to_text(service.protocol),
-             policy_word(service.policy), service.capacity_rps, service.serverless.size(),
-             worst_hour_usd(service.spend, service.price));
+    log.info(
+        "service={} frontend={}/{} policy={} capacity_rps={} backends={} "
+        "worst_hour_usd={:.2f}",
+        service.name, service.frontend.text(), to_text(service.protocol),
+        policy_word(service.policy), service.capacity_rps, service.serverless.size(),
+        worst_hour_usd(service.spend, service.price));
   }
 }
 
@@ -89,8 +90,8 @@ Exit run_agent(const Options& options, const Config& config, Datapath& datapath,
   auto filled = agent.fill(config);
   if (!filled) return fail(log, Exit::kFailed, filled.error());
   if (config.nat.reserve) {
-    auto reserved = reserve_ports(options.files.sysctl_root,
-                                  {config.nat.port_min, config.nat.port_max});
+    auto reserved =
+        reserve_ports(options.files.sysctl_root, {config.nat.port_min, config.nat.port_max});
     if (!reserved) return fail(log, Exit::kFailed, reserved.error());
   }
   auto listening = agent.listen();
@@ -142,8 +143,8 @@ Exit run_main(int argc, char** argv) {
   app.add_option("--config", options.files.config, "the configuration file")->capture_default_str();
   app.add_flag("--check", options.check, "judge the configuration and end");
   app.add_option("--pin-dir", pin_dir, "where the maps are pinned, instead of agent.pin_dir");
-  app.set_version_flag("--version", "flared " FLARE_VERSION " layout " +
-                                        std::to_string(FLARE_ABI_VERSION));
+  app.set_version_flag("--version",
+                       "flared " FLARE_VERSION " layout " + std::to_string(FLARE_ABI_VERSION));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

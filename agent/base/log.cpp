@@ -74,9 +74,9 @@ class NonBlockingSink final : public spdlog::sinks::base_sink<spdlog::details::n
   bool put(std::string_view text) const {
     pollfd ready{fd_, POLLOUT, 0};
     if (::poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0) return false;
-    const ssize_t written = is_socket_ ? ::send(fd_, text.data(), text.size(),
-                                                MSG_DONTWAIT | MSG_NOSIGNAL)
-                                       : ::write(fd_, text.data(), text.size());
+    const ssize_t written = is_socket_
+                                ? ::send(fd_, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
+                                : ::write(fd_, text.data(), text.size());
     return written == static_cast<ssize_t>(text.size());
   }
 

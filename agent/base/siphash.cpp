@@ -46,8 +46,8 @@ std::uint64_t siphash(const HashKey& key, std::span<const std::uint8_t> bytes) {
               key[0] ^ 0x6c7967656e657261ULL, key[1] ^ 0x7465646279746573ULL};
   const std::size_t whole = bytes.size() / 8 * 8;
   for (std::size_t i = 0; i < whole; i += 8) state.absorb(little_endian(bytes.subspan(i, 8)));
-  state.absorb(little_endian(bytes.subspan(whole)) |
-               static_cast<std::uint64_t>(bytes.size()) << 56);
+  state.absorb(little_endian(bytes.subspan(whole)) | static_cast<std::uint64_t>(bytes.size())
+                                                         << 56);
   state.v2 ^= 0xff;
   state.rounds(4);
   return state.v0 ^ state.v1 ^ state.v2 ^ state.v3;

@@ -18,12 +18,12 @@ double share_to_fraction(std::uint64_t share);
 
 /// What one interval saw.
 struct FormulaInput {
-  std::uint64_t arrivals = 0;         ///< new flows of both tiers in this interval
-  std::uint64_t arrivals_before = 0;  ///< and in the one before
-  std::uint64_t elapsed_ns = 0;       ///< length of this interval
+  std::uint64_t arrivals = 0;           ///< new flows of both tiers in this interval
+  std::uint64_t arrivals_before = 0;    ///< and in the one before
+  std::uint64_t elapsed_ns = 0;         ///< length of this interval
   std::uint64_t elapsed_before_ns = 0;  ///< length of the one before; 0: there was none
   std::uint64_t capacity_mrps = 0;
-  double significance = 0;            ///< FormulaConfig::significance
+  double significance = 0;  ///< FormulaConfig::significance
 };
 
 struct FormulaOutput {

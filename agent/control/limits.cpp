@@ -46,8 +46,8 @@ std::uint64_t price_nanousd(const PriceConfig& price) {
 }
 
 double worst_hour_usd(const SpendConfig& spend, const PriceConfig& price) {
-  const double flows = std::min(spend.per_second * 3600 + spend.burst,
-                                static_cast<double>(spend.per_hour));
+  const double flows =
+      std::min(spend.per_second * 3600 + spend.burst, static_cast<double>(spend.per_hour));
   return flows * static_cast<double>(price_nanousd(price)) / 1e9;
 }
 

@@ -44,9 +44,8 @@ std::vector<Entry> usable_entries(std::span<const MaglevBackend> backends, const
                                   permutation_hash(key, backend.endpoint, 1) % (slots - 1) + 1);
     entries.push_back(entry);
   }
-  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-    return a.backend.endpoint < b.backend.endpoint;
-  });
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry& a, const Entry& b) { return a.backend.endpoint < b.backend.endpoint; });
   return entries;
 }
 
@@ -70,10 +69,9 @@ void divide(std::vector<Entry>& entries, std::uint32_t slots) {
 
   for (Entry& entry : entries) {
     if (entry.quota > 0) continue;
-    auto largest = std::max_element(entries.begin(), entries.end(), [](const Entry& a,
-                                                                      const Entry& b) {
-      return a.quota < b.quota;
-    });
+    auto largest =
+        std::max_element(entries.begin(), entries.end(),
+                         [](const Entry& a, const Entry& b) { return a.quota < b.quota; });
     if (largest->quota < 2) return;  // more backends than slots
     --largest->quota;
     entry.quota = 1;
@@ -101,8 +99,8 @@ std::vector<std::uint32_t> turns(const std::vector<Entry>& entries, std::uint32_
 void take_slot(Entry& entry, std::vector<std::uint32_t>& table) {
   const std::uint64_t slots = table.size();
   for (;;) {
-    const auto slot = static_cast<std::size_t>(
-        (entry.offset + std::uint64_t{entry.skip} * entry.next) % slots);
+    const auto slot =
+        static_cast<std::size_t>((entry.offset + std::uint64_t{entry.skip} * entry.next) % slots);
     ++entry.next;
     if (table[slot] != kFree) continue;
     table[slot] = entry.backend.id;
@@ -130,8 +128,8 @@ std::uint32_t maglev_slots(std::span<const MaglevBackend> backends) {
   return kPrimes.back();
 }
 
-std::vector<std::uint32_t> maglev_table(std::span<const MaglevBackend> backends,
-                                        const HashKey& key, std::uint32_t slots) {
+std::vector<std::uint32_t> maglev_table(std::span<const MaglevBackend> backends, const HashKey& key,
+                                        std::uint32_t slots) {
   if (slots == 0) return {};
   std::vector<Entry> entries = usable_entries(backends, key, slots);
   if (entries.empty()) return {};

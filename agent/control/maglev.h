@@ -25,7 +25,7 @@ std::uint32_t maglev_slots(std::span<const MaglevBackend> backends);
 /// The table of `slots` backend ids (a prime, or 1). Each backend has its weight's part of them to
 /// within one slot, and a positive weight at least one. The order of `backends` does not matter.
 /// Taking a backend away moves little but its own slots. Empty where none has weight.
-std::vector<std::uint32_t> maglev_table(std::span<const MaglevBackend> backends,
-                                        const HashKey& key, std::uint32_t slots);
+std::vector<std::uint32_t> maglev_table(std::span<const MaglevBackend> backends, const HashKey& key,
+                                        std::uint32_t slots);
 
 }  // namespace flare

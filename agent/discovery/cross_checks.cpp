@@ -62,7 +62,8 @@ void check_identities(const Draft& draft, Problems& problems) {
       }
     }
     if (service.frontend.port == 0) continue;
-    const auto [first, fresh] = frontends.emplace(std::tuple(service.frontend, service.protocol), i);
+    const auto [first, fresh] =
+        frontends.emplace(std::tuple(service.frontend, service.protocol), i);
     if (fresh) continue;
     problems.refuse(draft.services[i].frontend, key_of(i, "frontend"),
                     service.frontend.text() + "/" + std::string(to_text(service.protocol)) +
@@ -146,8 +147,7 @@ void check_policy(const Draft& draft, std::size_t i, Problems& problems) {
   }
   if (!formula && service.min_share > 0) {
     problems.refuse(places.min_share, key_of(i, "min_share"),
-                    "a floor with policy observe, which spills nothing",
-                    "0, or policy formula");
+                    "a floor with policy observe, which spills nothing", "0, or policy formula");
   }
   const bool weightless = std::all_of(service.serverless.begin(), service.serverless.end(),
                                       [](const BackendConfig& b) { return b.weight == 0; });
@@ -183,8 +183,8 @@ std::vector<PortRange> clashes(PortRange range, const HostPorts& host) {
   for (const PortRange& reserved : host.reserved) {
     if (reserved.max < from || reserved.min > to) continue;
     if (reserved.min > from) {
-      left.push_back({static_cast<std::uint16_t>(from),
-                      static_cast<std::uint16_t>(reserved.min - 1)});
+      left.push_back(
+          {static_cast<std::uint16_t>(from), static_cast<std::uint16_t>(reserved.min - 1)});
     }
     from = std::uint32_t{reserved.max} + 1;
   }
@@ -217,10 +217,10 @@ void check_nat(const Draft& draft, const HostPorts& host, Problems& problems) {
     const Endpoint& frontend = draft.config.services[i].frontend;
     if (frontend.port < range.min || frontend.port > range.max) continue;
     if (!contains(snat, frontend.address)) continue;
-    problems.refuse(draft.services[i].frontend, key_of(i, "frontend"),
-                    frontend.text() + ", a port of the range " + range_text(range) +
-                        " that spilled flows get",
-                    "a port outside nat.port_min to nat.port_max");
+    problems.refuse(
+        draft.services[i].frontend, key_of(i, "frontend"),
+        frontend.text() + ", a port of the range " + range_text(range) + " that spilled flows get",
+        "a port outside nat.port_min to nat.port_max");
   }
 }
 

@@ -45,14 +45,14 @@ inline Field duration_field(std::string_view name, const DurationRange& range,
 template <typename Enum>
 Field word_field(std::string_view name, std::vector<std::string_view> words, Enum& target,
                  Problems& problems) {
-  return {name,
-          [words = std::move(words), &target, &problems](const YamlNode& node,
-                                                         const std::string& key) {
-            if (const auto index = read_word(node, key, words, problems)) {
-              target = static_cast<Enum>(*index);
-            }
-          },
-          {}};
+  return {
+      name,
+      [words = std::move(words), &target, &problems](const YamlNode& node, const std::string& key) {
+        if (const auto index = read_word(node, key, words, problems)) {
+          target = static_cast<Enum>(*index);
+        }
+      },
+      {}};
 }
 
 }  // namespace flare

@@ -11,7 +11,7 @@
 namespace flare {
 
 struct FileRules {
-  uid_t owner = 0;                         ///< who must own it
+  uid_t owner = 0;  ///< who must own it
   std::size_t bytes_max = 4 * 1024 * 1024;
 };
 

@@ -27,8 +27,7 @@ class Problems {
  public:
   void add(Place place, std::string_view key, std::string_view what);
   /// The usual sentence: `found X; accepted: Y`.
-  void refuse(Place place, std::string_view key, std::string_view found,
-              std::string_view accepted);
+  void refuse(Place place, std::string_view key, std::string_view found, std::string_view accepted);
 
   bool empty() const { return list_.empty(); }
   /// In the order of the file.

@@ -65,8 +65,7 @@ void read_nat(const YamlNode& node, const std::string& key, Draft& draft, Proble
               problems);
 }
 
-void read_timeouts(const YamlNode& node, const std::string& key, Draft& draft,
-                   Problems& problems) {
+void read_timeouts(const YamlNode& node, const std::string& key, Draft& draft, Problems& problems) {
   TimeoutConfig& timeouts = draft.config.timeouts;
   const DurationRange brief{kSecond, kHour};
   const DurationRange lasting{kSecond, 24 * 7 * kHour};
@@ -88,8 +87,7 @@ void read_limits(const YamlNode& node, const std::string& key, Draft& draft, Pro
       {integer_field("services", {1, FLARE_SERVICES_MAX, "services"}, limits.services, problems),
        integer_field("backends", {2, FLARE_BACKENDS_MAX, "ids, the first unused"}, limits.backends,
                      problems),
-       integer_field("flows", {1, FLARE_FLOWS_MAX / 2, "translated flows"}, limits.flows,
-                     problems),
+       integer_field("flows", {1, FLARE_FLOWS_MAX / 2, "translated flows"}, limits.flows, problems),
        integer_field("embryos", {64, FLARE_EMBRYOS_MAX / 2, "unfinished handshakes"},
                      limits.embryos, problems)},
       problems);
@@ -122,14 +120,14 @@ void read_agent(const YamlNode& node, const std::string& key, Draft& draft, Prob
       agent.log_level = levels[*index];
     }
   };
-  read_fields(node, key,
-              {path_field("control_socket", kSocketPathBytes, agent.control_socket, problems),
-               path_field("state_dir", kPathBytes, agent.state_dir, problems),
-               path_field("pin_dir", kPathBytes, agent.pin_dir, problems),
-               duration_field("heartbeat_bound", {2 * kSecond, kHour}, agent.heartbeat_bound,
-                              problems),
-               {"log_level", level, {}}},
-              problems);
+  read_fields(
+      node, key,
+      {path_field("control_socket", kSocketPathBytes, agent.control_socket, problems),
+       path_field("state_dir", kPathBytes, agent.state_dir, problems),
+       path_field("pin_dir", kPathBytes, agent.pin_dir, problems),
+       duration_field("heartbeat_bound", {2 * kSecond, kHour}, agent.heartbeat_bound, problems),
+       {"log_level", level, {}}},
+      problems);
 }
 
 }  // namespace
@@ -144,11 +142,12 @@ Draft read_sections(const YamlNode& root, Problems& problems) {
   };
   const auto list = [&](auto reader) {
     return [reader, &draft, &problems](const YamlNode& node, const std::string& key) {
-      read_items(node, key,
-                 [&](const YamlNode& item, const std::string& name) {
-                   reader(item, name, draft, problems);
-                 },
-                 problems);
+      read_items(
+          node, key,
+          [&](const YamlNode& item, const std::string& name) {
+            reader(item, name, draft, problems);
+          },
+          problems);
     };
   };
   read_fields(root, "",

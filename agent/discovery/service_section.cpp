@@ -146,37 +146,38 @@ std::vector<Field> policy_fields(ServiceConfig& service, ServicePlaces& places,
 std::vector<Field> serverless_fields(ServiceConfig& service, ServicePlaces& places,
                                      Problems& problems) {
   const FieldReader snat = [&](const YamlNode& node, const std::string& key) {
-    read_items(node, key,
-               [&](const YamlNode& item, const std::string& name) {
-                 const auto address = read_address(item, name, problems);
-                 if (!address) return;
-                 service.snat.push_back(*address);
-                 places.snat.push_back(item.place);
-               },
-               problems);
+    read_items(
+        node, key,
+        [&](const YamlNode& item, const std::string& name) {
+          const auto address = read_address(item, name, problems);
+          if (!address) return;
+          service.snat.push_back(*address);
+          places.snat.push_back(item.place);
+        },
+        problems);
   };
   const FieldReader serverless = [&](const YamlNode& node, const std::string& key) {
     places.has_serverless = node.kind == YamlNode::Kind::kSequence && !node.items.empty();
-    read_items(node, key,
-               [&](const YamlNode& item, const std::string& name) {
-                 read_backend(item, name, service, places, problems);
-               },
-               problems);
+    read_items(
+        node, key,
+        [&](const YamlNode& item, const std::string& name) {
+          read_backend(item, name, service, places, problems);
+        },
+        problems);
   };
   return {{"snat", snat, {}}, {"serverless", at_place(places.serverless, serverless), {}}};
 }
 
 }  // namespace
 
-void read_service(const YamlNode& node, const std::string& key, Draft& draft,
-                  Problems& problems) {
+void read_service(const YamlNode& node, const std::string& key, Draft& draft, Problems& problems) {
   ServiceConfig service;
   ServicePlaces places;
   places.service = places.name = places.frontend = places.policy = places.min_share =
       places.serverless = node.place;
   std::vector<Field> fields = identity_fields(service, places, problems);
-  for (auto& more : {policy_fields(service, places, problems),
-                     serverless_fields(service, places, problems)}) {
+  for (auto& more :
+       {policy_fields(service, places, problems), serverless_fields(service, places, problems)}) {
     fields.insert(fields.end(), more.begin(), more.end());
   }
   read_fields(node, key, fields, problems);

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <sstream>
+#include <utility>
 
 namespace flare {
 namespace {
@@ -62,11 +63,12 @@ class TreeBuilder final : public YAML::EventHandler {
 
   YamlNode node(YamlNode::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
     if (anchor != 0) {
-      throw Refused{place_of(mark), "found an anchor (&name); accepted: plain YAML without anchors"};
+      throw Refused{place_of(mark),
+                    "found an anchor (&name); accepted: plain YAML without anchors"};
     }
     if (++nodes_ > kNodesMax) {
-      throw Refused{place_of(mark), "found more than " + std::to_string(kNodesMax) +
-                                        " values; accepted: fewer"};
+      throw Refused{place_of(mark),
+                    "found more than " + std::to_string(kNodesMax) + " values; accepted: fewer"};
     }
     YamlNode made;
     made.kind = kind;
@@ -108,7 +110,7 @@ class TreeBuilder final : public YAML::EventHandler {
       parent.items.push_back(std::move(node));
       return;
     }
-    parent.entries.emplace_back(std::move(parent.items.back()), std::move(node));
+    parent.entries.push_back({std::move(parent.items.back()), std::move(node)});
     parent.items.clear();
   }
 
@@ -137,11 +139,10 @@ bool is_text(std::string_view text, Problems& problems) {
   while (!text.empty()) {
     const std::size_t length = utf8_length(text);
     const char first = text.front();
-    const bool control = static_cast<unsigned char>(first) < 0x20 && first != '\n' &&
-                         first != '\t' && first != '\r';
+    const bool control =
+        static_cast<unsigned char>(first) < 0x20 && first != '\n' && first != '\t' && first != '\r';
     if (length == 0 || control) {
-      problems.refuse(place, "",
-                      "the byte " + std::to_string(static_cast<unsigned char>(first)),
+      problems.refuse(place, "", "the byte " + std::to_string(static_cast<unsigned char>(first)),
                       "text in UTF-8 without control characters");
       return false;
     }

@@ -5,22 +5,28 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "discovery/problem.h"
 
 namespace flare {
 
+struct YamlEntry;
+
 struct YamlNode {
   enum class Kind : std::uint8_t { kNull, kScalar, kSequence, kMap };
 
   Kind kind = Kind::kNull;
   Place place;
-  std::string text;      ///< of a scalar
-  bool quoted = false;   ///< a scalar in quotes or a block: text, never a number
-  std::vector<YamlNode> items;                           ///< of a sequence
-  std::vector<std::pair<YamlNode, YamlNode>> entries;    ///< of a map, in order
+  std::string text;                ///< of a scalar
+  bool quoted = false;             ///< a scalar in quotes or a block: text, never a number
+  std::vector<YamlNode> items;     ///< of a sequence
+  std::vector<YamlEntry> entries;  ///< of a map, in order
+};
+
+struct YamlEntry {
+  YamlNode key;
+  YamlNode value;
 };
 
 /// What a node is, in words: `the text "abc"`, `a list`, `a map`, `nothing`.

@@ -30,8 +30,8 @@ std::string range_words(std::string_view what, std::string_view min, std::string
 
 /// Digits that YAML readers agree on: no leading zeros (octal to some), no sign but minus.
 bool is_plain_digits(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(),
-                                      [](char c) { return c >= '0' && c <= '9'; }) &&
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; }) &&
          (text == "0" || text.front() != '0');
 }
 
@@ -97,9 +97,9 @@ std::optional<double> read_number(const YamlNode& node, std::string_view key,
   const auto text = plain_text(node);
   const auto value = text ? parse_number(*text) : std::nullopt;
   if (value && *value >= range.min && *value <= range.max) return value;
-  problems.refuse(node.place, key, found_words(node),
-                  range_words("a number", short_number(range.min), short_number(range.max),
-                              range.unit));
+  problems.refuse(
+      node.place, key, found_words(node),
+      range_words("a number", short_number(range.min), short_number(range.max), range.unit));
   return std::nullopt;
 }
 

@@ -49,8 +49,7 @@ std::optional<std::size_t> read_word(const YamlNode& node, std::string_view key,
 std::optional<std::string> read_text(const YamlNode& node, std::string_view key,
                                      std::string_view accepted, Problems& problems);
 /// An address that a single host may have: unicast, not loopback, not link-local.
-std::optional<Address> read_address(const YamlNode& node, std::string_view key,
-                                    Problems& problems);
+std::optional<Address> read_address(const YamlNode& node, std::string_view key, Problems& problems);
 std::optional<Endpoint> read_endpoint(const YamlNode& node, std::string_view key,
                                       Problems& problems);
 

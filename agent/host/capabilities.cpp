@@ -13,9 +13,7 @@ namespace {
 // libcap of Debian 12 knows CAP_BPF; its number is the kernel's.
 constexpr std::array<cap_value_t, 2> kKept{CAP_BPF, CAP_NET_ADMIN};
 
-bool is_kept(cap_value_t capability) {
-  return capability == kKept[0] || capability == kKept[1];
-}
+bool is_kept(cap_value_t capability) { return capability == kKept[0] || capability == kKept[1]; }
 
 }  // namespace
 

@@ -35,8 +35,8 @@ Result<InstanceLock> InstanceLock::on_folder(const std::filesystem::path& folder
   }
   // Only for the message above: a lock that could not be described is a lock all the same.
   const std::string pid = std::to_string(::getpid()) + "\n";
-  const bool described = ::ftruncate(fd.get(), 0) == 0 &&
-                         ::pwrite(fd.get(), pid.data(), pid.size(), 0) > 0;
+  const bool described =
+      ::ftruncate(fd.get(), 0) == 0 && ::pwrite(fd.get(), pid.data(), pid.size(), 0) > 0;
   static_cast<void>(described);
   return InstanceLock(std::move(fd));
 }

@@ -32,8 +32,8 @@ std::optional<HashKey> parse(std::string_view text) {
 
 std::string to_hex(const HashKey& key) {
   std::array<char, 2 * kWordDigits + 1> text{};
-  std::snprintf(text.data(), text.size(), "%016llx%016llx",
-                static_cast<unsigned long long>(key[0]), static_cast<unsigned long long>(key[1]));
+  std::snprintf(text.data(), text.size(), "%016llx%016llx", static_cast<unsigned long long>(key[0]),
+                static_cast<unsigned long long>(key[1]));
   return text.data();
 }
 

@@ -35,9 +35,8 @@ Result<std::unique_ptr<FileWatch>> FileWatch::on(EventLoop& loop, const std::fil
   auto settle = Timer::once(loop, std::move(callback));
   if (!settle) return settle.error();
   watch->settle_ = *std::move(settle);
-  auto watched = loop.watch(number, EPOLLIN, [self = watch.get()](std::uint32_t) {
-    self->on_events();
-  });
+  auto watched =
+      loop.watch(number, EPOLLIN, [self = watch.get()](std::uint32_t) { self->on_events(); });
   if (!watched) return watched.error();
   return watch;
 }

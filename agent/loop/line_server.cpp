@@ -59,9 +59,8 @@ Result<std::unique_ptr<LineServer>> LineServer::listen(EventLoop& loop,
   const int number = fd->get();
   std::unique_ptr<LineServer> server(
       new LineServer(loop, *std::move(fd), path, limits, std::move(handler)));
-  auto watched = loop.watch(number, EPOLLIN, [self = server.get()](std::uint32_t) {
-    self->accept_all();
-  });
+  auto watched =
+      loop.watch(number, EPOLLIN, [self = server.get()](std::uint32_t) { self->accept_all(); });
   if (!watched) return watched.error();
   return server;
 }
@@ -76,9 +75,8 @@ void LineServer::accept_all() {
     if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) continue;
 
     const int number = fd.get();
-    auto watched = loop_.watch(number, EPOLLIN, [this, number](std::uint32_t events) {
-      on_client(number, events);
-    });
+    auto watched = loop_.watch(number, EPOLLIN,
+                               [this, number](std::uint32_t events) { on_client(number, events); });
     if (!watched) continue;
     Client client;
     client.fd = std::move(fd);

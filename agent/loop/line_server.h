@@ -25,10 +25,10 @@ struct Peer {
 };
 
 struct LineServerLimits {
-  std::size_t clients = 16;        ///< further ones are closed at once
-  std::size_t line_bytes = 4096;   ///< a longer line closes the connection
+  std::size_t clients = 16;            ///< further ones are closed at once
+  std::size_t line_bytes = 4096;       ///< a longer line closes the connection
   std::size_t answer_bytes = 262'144;  ///< unread answers; more closes the connection
-  int requests_per_turn = 16;      ///< lines of one client before others have their turn
+  int requests_per_turn = 16;          ///< lines of one client before others have their turn
 };
 
 /// Listens on `path` and answers each line with what `handler` returns. Never waits for a client.

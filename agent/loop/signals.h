@@ -14,7 +14,8 @@ namespace flare {
 /// Blocks some signals for the thread and hands them to a callback from the loop instead.
 class Signals {
  public:
-  static Result<std::unique_ptr<Signals>> handle(EventLoop& loop, std::initializer_list<int> numbers,
+  static Result<std::unique_ptr<Signals>> handle(EventLoop& loop,
+                                                 std::initializer_list<int> numbers,
                                                  std::function<void(int number)> callback);
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;

@@ -89,8 +89,6 @@ std::string Endpoint::text() const {
   return (address.is_v4() ? host : "[" + host + "]") + ":" + std::to_string(port);
 }
 
-std::string_view to_text(Protocol protocol) {
-  return protocol == Protocol::kTcp ? "tcp" : "udp";
-}
+std::string_view to_text(Protocol protocol) { return protocol == Protocol::kTcp ? "tcp" : "udp"; }
 
 }  // namespace flare

@@ -76,9 +76,10 @@ Result<void> Agent::listen() {
   });
   if (!watch) return watch.error();
   watch_ = *std::move(watch);
-  auto control = LineServer::listen(
-      parts_.loop, config_.agent.control_socket, onlookers(), {},
-      [this](const Peer& peer, std::string_view line) { return answer_command(*this, peer, line); });
+  auto control = LineServer::listen(parts_.loop, config_.agent.control_socket, onlookers(), {},
+                                    [this](const Peer& peer, std::string_view line) {
+                                      return answer_command(*this, peer, line);
+                                    });
   if (!control) return control.error();
   control_ = *std::move(control);
   return {};
@@ -143,7 +144,8 @@ Result<void> Agent::refuse_immutable(const Config& next) const {
   const LimitConfig& b = next.limits;
   if (a.services != b.services || a.backends != b.backends || a.flows != b.flows ||
       a.embryos != b.embryos) {
-    return Error("limits cannot change while flows live: run flarectl detach --yes and start again");
+    return Error(
+        "limits cannot change while flows live: run flarectl detach --yes and start again");
   }
   if (config_.agent.state_dir != next.agent.state_dir ||
       config_.agent.pin_dir != next.agent.pin_dir ||
@@ -164,8 +166,8 @@ Result<Done> Agent::reload() {
     if (!applied) return applied.error();
     config_ = *next;
     if (config_.nat.reserve) {
-      auto reserved = reserve_ports(files_.sysctl_root,
-                                    {config_.nat.port_min, config_.nat.port_max});
+      auto reserved =
+          reserve_ports(files_.sysctl_root, {config_.nat.port_min, config_.nat.port_max});
       if (!reserved) {
         parts_.log.warn("cannot reserve NAT ports reason=\"{}\"", reserved.error().message());
       }
@@ -209,10 +211,10 @@ Result<Done> Agent::drain(const std::string& service, const Endpoint& backend, b
   remember();
   parts_.log.info("backend changed by hand service={} backend={} before={} after={}", service,
                   backend.text(), change->first, change->second);
-  return Done{change->first, change->second,
-              fmt::format("{} of {}: {} -> {}; {}", backend.text(), service, change->first,
-                          change->second,
-                          drained ? "no new flows, its flows go on" : "as configured")};
+  return Done{
+      change->first, change->second,
+      fmt::format("{} of {}: {} -> {}; {}", backend.text(), service, change->first, change->second,
+                  drained ? "no new flows, its flows go on" : "as configured")};
 }
 
 Result<Done> Agent::detach(const std::string& interface) {

@@ -52,7 +52,8 @@ Result<Done> backend_drain(Operations& operations, const json& request, bool dra
   auto backend = text_of(request, "backend");
   if (!backend) return backend.error();
   const auto endpoint = Endpoint::parse(*backend);
-  if (!endpoint) return Error("a backend is an address and port as 192.0.2.1:80 or [2001:db8::1]:80");
+  if (!endpoint)
+    return Error("a backend is an address and port as 192.0.2.1:80 or [2001:db8::1]:80");
   return operations.drain(*service, *endpoint, drained);
 }
 
@@ -69,14 +70,16 @@ Result<Done> run(Operations& operations, const Peer& peer, const json& request) 
   auto command = text_of(request, "command");
   if (!command) return command.error();
   if (*command == "ping") return operations.ping();
-  if (peer.uid != 0) return Error("only root may change anything (uid " + std::to_string(peer.uid) + ")");
+  if (peer.uid != 0)
+    return Error("only root may change anything (uid " + std::to_string(peer.uid) + ")");
   if (*command == "share-set") return share_set(operations, request);
   if (*command == "share-auto") return share_auto(operations, request);
   if (*command == "backend-drain") return backend_drain(operations, request, true);
   if (*command == "backend-undrain") return backend_drain(operations, request, false);
   if (*command == "detach") return detach(operations, request);
   if (*command == "reload") return operations.reload();
-  return Error("unknown command \"" + *command + "\"; there are: ping, share-set, share-auto, "
+  return Error("unknown command \"" + *command +
+               "\"; there are: ping, share-set, share-auto, "
                "backend-drain, backend-undrain, detach, reload");
 }
 
@@ -91,10 +94,8 @@ std::string answer_command(Operations& operations, const Peer& peer, std::string
     return answer.dump(-1, ' ', false, json::error_handler_t::replace);
   };
   if (!done) return dump({{"ok", false}, {"error", done.error().message()}});
-  return dump({{"ok", true},
-               {"old", done->before},
-               {"new", done->after},
-               {"message", done->message}});
+  return dump(
+      {{"ok", true}, {"old", done->before}, {"new", done->after}, {"message", done->message}});
 }
 
 }  // namespace flare

@@ -24,8 +24,7 @@ class Operations {
  public:
   virtual ~Operations() = default;
   virtual Result<Done> set_share(const std::string& service, std::optional<double> share) = 0;
-  virtual Result<Done> drain(const std::string& service, const Endpoint& backend,
-                             bool drained) = 0;
+  virtual Result<Done> drain(const std::string& service, const Endpoint& backend, bool drained) = 0;
   virtual Result<Done> detach(const std::string& interface) = 0;
   virtual Result<Done> reload() = 0;
   virtual Result<Done> ping() = 0;

@@ -53,9 +53,9 @@ class BackendIds {
     for (std::uint32_t id = 1; id < backends.size(); ++id) {
       const flare_backend& backend = backends[id];
       if (is_used(backend) && backend.tier == FLARE_TIER_SERVERLESS) {
-        owned_.emplace(BackendKey{backend.service_id,
-                                  Endpoint{Address{backend.addr}, ntohs(backend.port)}},
-                       id);
+        owned_.emplace(
+            BackendKey{backend.service_id, Endpoint{Address{backend.addr}, ntohs(backend.port)}},
+            id);
       } else if (!is_used(backend)) {
         free_.emplace(backend.generation, id);
       }
@@ -89,27 +89,24 @@ Result<void> assign_services(const Config& config, const Known& known,
   for (std::uint32_t id = 0; id < known.infos.size(); ++id) {
     if (!name_of(known.infos[id]).empty()) busy.insert(id);
   }
-  // Names first: a service that took over another's frontend must not take its id as well.
   std::vector<bool> done(config.services.size());
-  for (const bool by_name : {true, false}) {
-    for (std::size_t i = 0; i < config.services.size(); ++i) {
-      if (done[i]) continue;
-      const auto id = known_id(config.services[i], known, taken);
-      if (!id) continue;
-      const std::string_view owner = name_of(known.infos[*id]);
-      if (by_name ? owner != config.services[i].name : is_named(config, owner)) continue;
-      identities[i].id = *id;
-      taken.insert(*id);
-      done[i] = true;
-    }
+  for (std::size_t i = 0; i < config.services.size(); ++i) {
+    const auto id = known_id(config.services[i], known, taken);
+    if (!id) continue;
+    // A service that took over another's frontend must not take its id as well.
+    const std::string_view owner = name_of(known.infos[*id]);
+    if (owner != config.services[i].name && is_named(config, owner)) continue;
+    identities[i].id = *id;
+    taken.insert(*id);
+    done[i] = true;
   }
   std::uint32_t next = 0;
   for (std::size_t i = 0; i < config.services.size(); ++i) {
     if (done[i]) continue;
     while (next < known.infos.size() && (busy.contains(next) || taken.contains(next))) ++next;
     if (next == known.infos.size()) {
-      return Error("no service id is free for '" + config.services[i].name + "': " +
-                   std::to_string(known.infos.size()) +
+      return Error("no service id is free for '" + config.services[i].name +
+                   "': " + std::to_string(known.infos.size()) +
                    " are in use, some perhaps by removed services whose flows have not ended");
     }
     identities[i].id = next++;

@@ -27,8 +27,8 @@ struct ServiceIdentity {
 /// What the maps hold before a change.
 struct Known {
   std::vector<Tables::ServiceEntry> services;
-  std::vector<flare_service_info> infos;   ///< by service id
-  std::vector<flare_backend> backends;     ///< by backend id
+  std::vector<flare_service_info> infos;  ///< by service id
+  std::vector<flare_backend> backends;    ///< by backend id
 };
 
 Result<Known> read_known(const Tables& tables);
@@ -36,9 +36,10 @@ Result<Known> read_known(const Tables& tables);
 flare_service_key key_of(const ServiceConfig& service);
 bool same_key(const flare_service_key& a, const flare_service_key& b);
 
-/// An id for each service and backend of `config`, in its order. A service keeps the id of its name,
-/// else of its frontend; a backend the id of its service and address. A new one gets the id that
-/// was given out least often, with a generation above the last owner's. Fails where ids run out.
+/// An id for each service and backend of `config`, in its order. A service keeps the id of its
+/// name, else of its frontend; a backend the id of its service and address. A new one gets the id
+/// that was given out least often, with a generation above the last owner's. Fails where ids run
+/// out.
 Result<std::vector<ServiceIdentity>> assign_identities(const Config& config, const Known& known);
 
 }  // namespace flare

@@ -52,9 +52,8 @@ Result<void> Interfaces::apply(const std::vector<InterfaceConfig>& wanted) {
     if (!stands && !attach(interface)) retry_ns_[interface.name] = 0;
   }
   for (const std::string& name : recorded(datapath_, log_)) {
-    const bool kept = std::any_of(wanted.begin(), wanted.end(), [&](const InterfaceConfig& one) {
-      return one.name == name;
-    });
+    const bool kept = std::any_of(wanted.begin(), wanted.end(),
+                                  [&](const InterfaceConfig& one) { return one.name == name; });
     if (kept) continue;
     auto detached = datapath_.detach(name);
     attached_.erase(name);
@@ -106,7 +105,10 @@ Result<std::vector<std::string>> Interfaces::detach(const std::string& name) {
     done.push_back(one);
     log_.warn("detached by hand interface={}", one);
   }
-  if (done.empty()) return Error("nothing is attached to '" + name + "'");
+  if (done.empty()) {
+    return Error(name == "all" ? "no interface is attached"
+                               : "nothing is attached to '" + name + "'");
+  }
   return done;
 }
 

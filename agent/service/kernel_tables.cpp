@@ -4,8 +4,8 @@ namespace flare {
 
 Result<std::vector<Tables::ServiceEntry>> KernelTables::services() const {
   std::vector<ServiceEntry> entries;
-  auto walked = maps_.services.for_each(
-      [&entries](const flare_service_key& key, const flare_service& value) {
+  auto walked =
+      maps_.services.for_each([&entries](const flare_service_key& key, const flare_service& value) {
         entries.emplace_back(key, value);
       });
   if (!walked) return walked.error();

@@ -23,8 +23,8 @@ std::uint64_t sum(const __u64 (&values)[Size]) {
 
 bool ServiceControl::is_due(const ServiceConfig& service, std::uint64_t now_ns,
                             std::uint64_t slack_ns) const {
-  const auto interval = static_cast<std::uint64_t>(
-      std::chrono::nanoseconds(service.formula.interval).count());
+  const auto interval =
+      static_cast<std::uint64_t>(std::chrono::nanoseconds(service.formula.interval).count());
   return !last_ || now_ns + slack_ns >= last_->at_ns + interval;
 }
 
@@ -36,14 +36,13 @@ std::optional<ControlOutcome> ServiceControl::step(const ServiceConfig& service,
   const flare_service_counters& old = before->totals;
   ControlOutcome outcome;
   outcome.elapsed_ns = now_ns - before->at_ns;
-  const std::uint64_t vm = growth(totals.tier[FLARE_TIER_VM].flows_new,
-                                  old.tier[FLARE_TIER_VM].flows_new);
+  const std::uint64_t vm =
+      growth(totals.tier[FLARE_TIER_VM].flows_new, old.tier[FLARE_TIER_VM].flows_new);
   const std::uint64_t serverless = growth(totals.tier[FLARE_TIER_SERVERLESS].flows_new,
                                           old.tier[FLARE_TIER_SERVERLESS].flows_new);
   outcome.refused = growth(sum(totals.refused), sum(old.refused));
   // What was rejected or dropped was load too; what went to the VM tier instead is counted there.
-  const std::uint64_t turned_away =
-      service.overload == FLARE_OVERLOAD_VM ? 0 : outcome.refused;
+  const std::uint64_t turned_away = service.overload == FLARE_OVERLOAD_VM ? 0 : outcome.refused;
   const std::uint64_t arrivals = vm + serverless + turned_away;
 
   const auto capacity = static_cast<std::uint64_t>(std::llround(service.capacity_rps * 1000));
@@ -59,8 +58,7 @@ std::optional<ControlOutcome> ServiceControl::step(const ServiceConfig& service,
   outcome.serverless_mrps = rate_mrps(serverless, outcome.elapsed_ns);
   const std::uint64_t asked = capacity == 0 ? 0 : result.share;
   outcome.wanted_share = std::max(asked, share_from_fraction(service.min_share));
-  outcome.spilled_share =
-      growth(totals.spilled[FLARE_SPILL_SHARE], old.spilled[FLARE_SPILL_SHARE]);
+  outcome.spilled_share = growth(totals.spilled[FLARE_SPILL_SHARE], old.spilled[FLARE_SPILL_SHARE]);
   outcome.spilled_bucket =
       growth(totals.spilled[FLARE_SPILL_BUCKET], old.spilled[FLARE_SPILL_BUCKET]);
   outcome.observed = growth(sum(totals.observed), sum(old.observed));

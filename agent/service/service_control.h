@@ -18,9 +18,9 @@ struct ControlOutcome {
   std::uint64_t serverless_mrps = 0;
   std::uint64_t load_mrps = 0;      ///< arrivals and their growth
   std::uint64_t wanted_share = 0;   ///< by the policy, floor included
-  std::uint64_t spilled_share = 0;    ///< flows spilled in the interval, by cause
+  std::uint64_t spilled_share = 0;  ///< flows spilled in the interval, by cause
   std::uint64_t spilled_bucket = 0;
-  std::uint64_t observed = 0;       ///< flows that would have been spilled
+  std::uint64_t observed = 0;  ///< flows that would have been spilled
   std::uint64_t refused = 0;
 };
 

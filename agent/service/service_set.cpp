@@ -50,8 +50,8 @@ ServiceSet::ServiceSet(Tables& tables, Logger& log, const HashKey& hash_key)
 Result<void> ServiceSet::apply(const Config& config, SavedState state, std::uint64_t now_ns) {
   const SavedState state_before = std::exchange(state_, std::move(state));
   const std::uint64_t beat_ns = tables_.last_beat_ns();
-  const auto bound = static_cast<std::uint64_t>(
-      std::chrono::nanoseconds(config.agent.heartbeat_bound).count());
+  const auto bound =
+      static_cast<std::uint64_t>(std::chrono::nanoseconds(config.agent.heartbeat_bound).count());
   shares_are_tended_ = started_ || (beat_ns != 0 && now_ns - beat_ns <= bound);
 
   auto brought = bring(config, now_ns);
@@ -145,9 +145,8 @@ Result<void> ServiceSet::put_backends(const Managed& service) {
   for (std::size_t i = 0; i < service.config.serverless.size(); ++i) {
     const BackendConfig& backend = service.config.serverless[i];
     const BackendIdentity& identity = service.identity.backends[i];
-    const flare_backend wanted =
-        compose_backend(backend, service.identity.id, identity.generation,
-                        is_drained(service.config.name, backend.endpoint));
+    const flare_backend wanted = compose_backend(backend, service.identity.id, identity.generation,
+                                                 is_drained(service.config.name, backend.endpoint));
     const flare_backend before = tables_.backend(identity.id);
     if (same_bytes(wanted, before)) continue;
     if (wanted.generation != before.generation) tables_.clear_backend(identity.id);
@@ -210,10 +209,11 @@ Result<void> ServiceSet::retire(const Known& known, const std::vector<Managed>& 
       auto put = tables_.put_service(key, rest);
       if (!put) return put.error().within("retired service");
     }
-    const bool listed = std::any_of(retired_.begin(), retired_.end(), [&](const Retired& one) {
-      return same_key(one.key, key);
+    const Retired entry{key, value.id, now_ns};
+    const bool listed = std::any_of(retired_.begin(), retired_.end(), [&entry](const Retired& one) {
+      return same_key(one.key, entry.key);
     });
-    if (!listed) retired_.push_back({key, value.id, now_ns});
+    if (!listed) retired_.push_back(entry);
   }
   return {};
 }
@@ -328,17 +328,17 @@ Result<std::pair<std::string, std::string>> ServiceSet::drain(std::string_view n
   if (!found) return found.error();
   Managed& service = **found;
   const auto& list = service.config.serverless;
-  const auto at = std::find_if(list.begin(), list.end(), [&](const BackendConfig& one) {
-    return one.endpoint == backend;
-  });
+  const auto at = std::find_if(list.begin(), list.end(),
+                               [&](const BackendConfig& one) { return one.endpoint == backend; });
   if (at == list.end()) {
     std::string known;
-    for (const BackendConfig& one : list) known += (known.empty() ? "" : ", ") + one.endpoint.text();
+    for (const BackendConfig& one : list)
+      known += (known.empty() ? "" : ", ") + one.endpoint.text();
     return Error("service '" + service.config.name + "' has no backend " + backend.text() +
                  "; it has: " + (known.empty() ? "none" : known));
   }
-  const std::uint32_t id = service.identity.backends[static_cast<std::size_t>(
-      at - list.begin())].id;
+  const std::uint32_t id =
+      service.identity.backends[static_cast<std::size_t>(at - list.begin())].id;
   const SavedState before = state_;
   const std::string state_before(state_word(tables_.backend(id).state));
   auto& set = state_.drained[service.config.name];

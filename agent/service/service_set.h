@@ -57,8 +57,8 @@ class ServiceSet {
     ServiceConfig config;
     ServiceIdentity identity;
     flare_service_key key{};
-    flare_service value{};        ///< as it stands in the maps; its epoch also where it does not yet
-    bool in_maps = false;         ///< `value` stands under `key`
+    flare_service value{};  ///< as it stands in the maps; its epoch also where it does not yet
+    bool in_maps = false;   ///< `value` stands under `key`
     flare_service_info info{};
     std::optional<std::vector<std::uint32_t>> table;  ///< as published; nullopt: not known
     std::uint64_t wanted_share = 0;                   ///< by the policy
@@ -72,8 +72,8 @@ class ServiceSet {
   };
 
   Result<void> bring(const Config& config, std::uint64_t now_ns);
-  Managed prepare(const ServiceConfig& config, const ServiceIdentity& identity,
-                  const Known& known, std::uint64_t now_ns) const;
+  Managed prepare(const ServiceConfig& config, const ServiceIdentity& identity, const Known& known,
+                  std::uint64_t now_ns) const;
   const Managed* running(std::uint32_t id, std::string_view name) const;
   Result<void> put_backends(const Managed& service);
   Result<void> put_table(Managed& service);

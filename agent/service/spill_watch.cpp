@@ -51,8 +51,8 @@ std::string SpillWatch::start_line(const ServiceConfig& service, const ControlOu
 }
 
 std::string SpillWatch::end_line(const ServiceConfig& service, std::uint64_t now_ns) const {
-  const double usd = static_cast<double>(flows_) *
-                     static_cast<double>(price_nanousd(service.price)) / 1e9;
+  const double usd =
+      static_cast<double>(flows_) * static_cast<double>(price_nanousd(service.price)) / 1e9;
   return fmt::format("{} service={} seconds={:.1f} quiet_seconds={:.1f} flows={} price_usd={:.6f}",
                      observed_ ? "spill would end" : "spill ends", service.name,
                      seconds(quiet_since_ns_ - since_ns_), seconds(now_ns - quiet_since_ns_),

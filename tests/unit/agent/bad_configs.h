@@ -17,12 +17,12 @@ extern const std::string_view kGoodConfig;
 HostPorts test_host();
 
 struct BadConfig {
-  std::string_view name;     ///< a word for the test's name
-  std::string_view remove;   ///< text of kGoodConfig; empty: the whole file
-  std::string_view insert;   ///< what stands in its place
-  std::string_view place;    ///< `line:column`; empty: the file as a whole
-  std::string_view key;      ///< empty: the file as a whole
-  std::string_view says;     ///< part of the message
+  std::string_view name;    ///< a word for the test's name
+  std::string_view remove;  ///< text of kGoodConfig; empty: the whole file
+  std::string_view insert;  ///< what stands in its place
+  std::string_view place;   ///< `line:column`; empty: the file as a whole
+  std::string_view key;     ///< empty: the file as a whole
+  std::string_view says;    ///< part of the message
 
   std::string text() const;
   /// What GoogleTest prints for a case that failed.

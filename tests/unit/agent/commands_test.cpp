@@ -34,8 +34,8 @@ class Recorder final : public Operations {
 struct CommandCase {
   const char* name;
   const char* line;
-  const char* asked;  ///< of the operations; empty: nothing
-  const char* answer; ///< part of it
+  const char* asked;   ///< of the operations; empty: nothing
+  const char* answer;  ///< part of it
 };
 
 class Command : public testing::TestWithParam<CommandCase> {};

@@ -44,7 +44,7 @@ TEST_F(TrustedFile, IsReadWhole) {
 }
 
 TEST_F(TrustedFile, IsRefusedWhereOthersMayWrite) {
-  for (const mode_t mode : {0664, 0646, 0666}) {
+  for (const mode_t mode : {0664U, 0646U, 0666U}) {
     ASSERT_EQ(::chmod(path_.c_str(), mode), 0);
     EXPECT_NE(fault(mine()).find("chmod go-w"), std::string::npos) << mode;
   }

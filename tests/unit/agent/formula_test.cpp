@@ -36,7 +36,8 @@ TEST_P(Formula, GivesTheShareBeyondCapacity) {
 
 INSTANTIATE_TEST_SUITE_P(
     Cases, Formula,
-    testing::Values(FormulaCase{"Idle", 0, 0, 438, 0, 0}, FormulaCase{"Calm", 200, 200, 438, 200, 0},
+    testing::Values(FormulaCase{"Idle", 0, 0, 438, 0, 0},
+                    FormulaCase{"Calm", 200, 200, 438, 200, 0},
                     FormulaCase{"ExactlyFull", 438, 438, 438, 438, 0},
                     FormulaCase{"Twice", 876, 876, 438, 876, 0.5},
                     FormulaCase{"GrowthCountsTwice", 438, 200, 438, 676, 1 - 438.0 / 676},

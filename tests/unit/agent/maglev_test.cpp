@@ -15,8 +15,8 @@ namespace {
 constexpr HashKey kKey{0x1122334455667788ULL, 0x99aabbccddeeff00ULL};
 
 MaglevBackend backend(std::uint32_t number, std::uint32_t weight) {
-  const std::string text = "198.51." + std::to_string(number / 250) + "." +
-                           std::to_string(number % 250 + 1) + ":8080";
+  const std::string text =
+      "198.51." + std::to_string(number / 250) + "." + std::to_string(number % 250 + 1) + ":8080";
   return {number + 1, *Endpoint::parse(text), weight};
 }
 
