@@ -20,7 +20,8 @@ std::string why_software(const Device& device) {
 Result<AttachPlan> plan_attach(const Device& device, flare_attach_mode requested,
                                const std::string& holder) {
   if (!device.ethernet) {
-    return Error("cannot attach to " + device.name + (device.kind.empty() ? "" : " (" + device.kind + ")") +
+    return Error("cannot attach to " + device.name +
+                 (device.kind.empty() ? "" : " (" + device.kind + ")") +
                  ": its packets have no Ethernet header; name the device below it");
   }
   if (requested == FLARE_ATTACH_TC) {
@@ -34,7 +35,8 @@ Result<AttachPlan> plan_attach(const Device& device, flare_attach_mode requested
   if (!holder.empty()) {
     return AttachPlan{FLARE_ATTACH_TC, false, "the XDP hook is held by " + holder};
   }
-  return AttachPlan{FLARE_ATTACH_XDP, true, device.name + " is a NIC and its driver runs XDP natively"};
+  return AttachPlan{FLARE_ATTACH_XDP, true,
+                    device.name + " is a NIC and its driver runs XDP natively"};
 }
 
 std::string xdp_refusal(const Device& device, int errno_value, const std::string& holder) {

@@ -48,8 +48,8 @@ Result<void> check_limits(const LimitConfig& limits) {
   };
   for (const Bound& bound : bounds) {
     if (bound.value >= 1 && bound.value <= bound.max) continue;
-    return Error(std::string(bound.name) + " is " + std::to_string(bound.value) +
-                 ", not 1 to " + std::to_string(bound.max));
+    return Error(std::string(bound.name) + " is " + std::to_string(bound.value) + ", not 1 to " +
+                 std::to_string(bound.max));
   }
   return {};
 }
@@ -183,8 +183,13 @@ Result<std::unique_ptr<Datapath::State>> Datapath::State::load(const LoadOptions
   if (!opened) return opened.error();
   auto maps = Maps::open(options.pin_dir, Access::kReadWrite);
   if (!maps) return maps.error();
-  return std::make_unique<State>(State{options.pin_dir, false, *std::move(xdp), *std::move(tc),
-                                       *std::move(maps), LinkPins(links_dir(options.pin_dir)), {}});
+  return std::make_unique<State>(State{options.pin_dir,
+                                       false,
+                                       *std::move(xdp),
+                                       *std::move(tc),
+                                       *std::move(maps),
+                                       LinkPins(links_dir(options.pin_dir)),
+                                       {}});
 }
 
 const Maps& Datapath::maps() const { return state_->maps; }

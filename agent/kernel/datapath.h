@@ -30,15 +30,15 @@ struct LoadOptions {
 /// One hook of one interface, as the kernel tells it.
 struct HookState {
   std::uint32_t ifindex = 0;
-  std::string interface;              ///< empty: the device is gone
+  std::string interface;  ///< empty: the device is gone
   HookPoint point = HookPoint::kXdp;
-  std::string hook;                   ///< its word: "xdp", "tc-ingress", "tc-egress"
-  std::string via;                    ///< "link" (pinned), "clsact"
-  std::uint32_t program_id = 0;       ///< 0: not attached any more
-  std::string program_name;           ///< empty where the kernel does not tell us
-  std::string program_tag;            ///< 16 hex digits
-  std::uint64_t loaded_ns = 0;        ///< CLOCK_BOOTTIME, as bpf_prog_info.load_time
-  bool ours = false;                  ///< the program is one of Flare's
+  std::string hook;              ///< its word: "xdp", "tc-ingress", "tc-egress"
+  std::string via;               ///< "link" (pinned), "clsact"
+  std::uint32_t program_id = 0;  ///< 0: not attached any more
+  std::string program_name;      ///< empty where the kernel does not tell us
+  std::string program_tag;       ///< 16 hex digits
+  std::uint64_t loaded_ns = 0;   ///< CLOCK_BOOTTIME, as bpf_prog_info.load_time
+  bool ours = false;             ///< the program is one of Flare's
 };
 
 /// What attach() did.
@@ -47,8 +47,8 @@ struct Attachment {
   std::string interface;
   flare_attach_mode mode = FLARE_ATTACH_TC;  ///< FLARE_ATTACH_XDP or FLARE_ATTACH_TC
   bool tcx = false;                          ///< false: clsact filters
-  bool replaced = false;                     ///< programs of an earlier agent were replaced in place
-  std::string why;                           ///< the reason for the mode, a sentence
+  bool replaced = false;  ///< programs of an earlier agent were replaced in place
+  std::string why;        ///< the reason for the mode, a sentence
 };
 
 /// The loaded programs and their maps. Destroying it leaves links and maps in the kernel.
@@ -70,7 +70,8 @@ class Datapath {
 
   /// Attaches to `interface`, or replaces in place what an earlier agent attached there. The caller
   /// has filled the maps: packets arrive from here on. Also writes the `interfaces` entry. On
-  /// failure the hooks that were attached before stay as they were. Needs CAP_NET_ADMIN and CAP_BPF.
+  /// failure the hooks that were attached before stay as they were. Needs CAP_NET_ADMIN and
+  /// CAP_BPF.
   Result<Attachment> attach(const InterfaceConfig& interface);
 
   /// Removes our links, filters and the `interfaces` entry of one interface, by name or, where the

@@ -100,8 +100,7 @@ Result<void> Attacher::place_tc_hook(HookPoint hook, int program_fd) {
       state_.links[{device_.ifindex, hook}] = std::move(placed->fd);
       return {};
     }
-    bool may_use_clsact =
-        wanted_.tc == InterfaceConfig::Tc::kAuto && lacks_tcx(placed->refused);
+    bool may_use_clsact = wanted_.tc == InterfaceConfig::Tc::kAuto && lacks_tcx(placed->refused);
     if (!may_use_clsact) {
       return refused("cannot attach to the " + std::string(to_text(hook)) + " hook of " +
                          device_.name + " by tcx",
@@ -162,7 +161,8 @@ Result<void> Attacher::attach_xdp_mode(AttachPlan plan) {
   bool tc_is_new = !keep_tc_until_xdp_runs && !done_.replaced;
   if (tc_is_new) {
     for (HookPoint hook : {HookPoint::kTcIngress, HookPoint::kTcEgress}) {
-      auto undone = style_ == Style::kTcx ? remove_link(hook) : remove_filter(device_.ifindex, hook);
+      auto undone =
+          style_ == Style::kTcx ? remove_link(hook) : remove_filter(device_.ifindex, hook);
       if (!undone) return undone.error();
     }
   }

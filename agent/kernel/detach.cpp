@@ -153,8 +153,8 @@ Result<bool> Datapath::detach(const std::string& interface) {
 
 Result<std::vector<std::string>> Datapath::forget_gone() {
   std::vector<std::pair<std::uint32_t, std::string>> gone;
-  auto walked = state_->maps.interfaces.for_each(
-      [&](std::uint32_t ifindex, const flare_interface& entry) {
+  auto walked =
+      state_->maps.interfaces.for_each([&](std::uint32_t ifindex, const flare_interface& entry) {
         auto device_lives = !name_of(ifindex).empty();
         if (!device_lives) gone.emplace_back(ifindex, recorded_name(entry));
       });

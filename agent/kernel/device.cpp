@@ -117,7 +117,8 @@ Result<std::vector<Device>> ask(unsigned ifindex) {
   LinkRequest request{};
   request.header.nlmsg_len = sizeof(request);
   request.header.nlmsg_type = RTM_GETLINK;
-  request.header.nlmsg_flags = static_cast<__u16>(dump ? NLM_F_REQUEST | NLM_F_DUMP : NLM_F_REQUEST);
+  request.header.nlmsg_flags =
+      static_cast<__u16>(dump ? NLM_F_REQUEST | NLM_F_DUMP : NLM_F_REQUEST);
   request.body.ifi_family = AF_UNSPEC;
   request.body.ifi_index = static_cast<int>(ifindex);
   if (::send(socket.get(), &request, sizeof(request), 0) < 0) {

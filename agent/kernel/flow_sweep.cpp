@@ -56,8 +56,8 @@ FlowAge flow_age(const flare_flow& forward, const flare_flow* reverse,
   age.state = state_of(forward, reverse_flags);
   age.used_ns = forward.seen_ns;
   if (reverse != nullptr) age.used_ns = std::max<std::uint64_t>(age.used_ns, reverse->seen_ns);
-  age.expires_ns = later(
-      age.used_ns, flow_life_ns(&settings, forward.peer.proto, forward.flags, reverse_flags));
+  age.expires_ns =
+      later(age.used_ns, flow_life_ns(&settings, forward.peer.proto, forward.flags, reverse_flags));
   return age;
 }
 
@@ -191,14 +191,14 @@ void FlowSweep::count_end(const flare_flow& forward, SweepReport& report) {
   int running_on = ::sched_getcpu();
   std::uint32_t cpu = running_on < 0 ? 0 : static_cast<std::uint32_t>(running_on);
   if (cpu < maps_.cpus()) {
-    maps_.service_counters.bump(cpu * maps_.services_max() + forward.service_id,
-                                [](flare_service_counters& row) -> auto& {
-                                  return row.tier[FLARE_TIER_SERVERLESS].flows_closed;
-                                });
+    maps_.service_counters.bump(
+        cpu * maps_.services_max() + forward.service_id, [](flare_service_counters & row) -> auto& {
+          return row.tier[FLARE_TIER_SERVERLESS].flows_closed;
+        });
     if (forward.backend_id < maps_.backends_max()) {
       maps_.backend_counters.bump(
           cpu * maps_.backends_max() + forward.backend_id,
-          [](flare_backend_counters& row) -> auto& { return row.traffic.flows_closed; });
+          [](flare_backend_counters & row) -> auto& { return row.traffic.flows_closed; });
     }
   }
   if (forward.flags & FLARE_FLOW_COUNTED) {

@@ -26,7 +26,8 @@ struct FlowAge {
   std::uint64_t used_ns = 0;     ///< last packet of either direction
   std::uint64_t expires_ns = 0;  ///< when it may go
 };
-/// `forward` and `reverse` are the entries of one flow; `reverse` may be null (its twin is missing).
+/// `forward` and `reverse` are the entries of one flow; `reverse` may be null (its twin is
+/// missing).
 FlowAge flow_age(const flare_flow& forward, const flare_flow* reverse,
                  const flare_settings& settings);
 std::string_view flow_state_word(FlowAge::State state);
@@ -37,8 +38,9 @@ struct SweepReport {
   std::uint64_t expired = 0;  ///< flows deleted, both entries
   std::uint64_t orphans = 0;  ///< entries deleted whose twin was missing
   std::uint64_t spared = 0;   ///< changed between the look and the deletion, so left
-  std::uint64_t closed = 0;   ///< deleted flows whose end no packet had shown: counted as closed here
-  bool pass_done = false;     ///< a whole walk ended with this step
+  std::uint64_t closed =
+      0;                   ///< deleted flows whose end no packet had shown: counted as closed here
+  bool pass_done = false;  ///< a whole walk ended with this step
   /// After a whole walk: by how much each service's `active` was corrected (only those that were).
   struct Correction {
     std::uint32_t service_id = 0;
@@ -61,8 +63,8 @@ class FlowSweep {
 
   /// What is known of one service since the pass began.
   struct Tally {
-    std::uint64_t open = 0;                ///< entries seen that count in `active`
-    std::uint64_t closed_here = 0;         ///< flows that this pass itself closed
+    std::uint64_t open = 0;         ///< entries seen that count in `active`
+    std::uint64_t closed_here = 0;  ///< flows that this pass itself closed
     std::uint64_t handshakes_at_start = 0;
     std::uint64_t closed_at_start = 0;
   };

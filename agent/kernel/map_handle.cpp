@@ -63,8 +63,8 @@ Result<void> MapHandle::expect(const MapShape& shape) const {
     return Error(described(name_) + " is a per-CPU map, which would not fit its type here");
   }
   if (key_size_ != shape.key_size || value_size_ != shape.value_size) {
-    return Error(described(name_) + " has keys of " + std::to_string(key_size_) + " and values of " +
-                 std::to_string(value_size_) + " bytes, expected " +
+    return Error(described(name_) + " has keys of " + std::to_string(key_size_) +
+                 " and values of " + std::to_string(value_size_) + " bytes, expected " +
                  std::to_string(shape.key_size) + " and " + std::to_string(shape.value_size) +
                  ": it was made by another version of Flare");
   }
@@ -88,13 +88,15 @@ Result<void> MapHandle::update(const void* key, const void* value, MapUpdate mod
 Result<bool> MapHandle::erase(const void* key) const {
   if (bpf_map_delete_elem(fd_.get(), key) == 0) return true;
   if (errno == ENOENT) return false;
-  return refused("cannot erase from " + described(name_), errno, "write access to its pin, i.e. root");
+  return refused("cannot erase from " + described(name_), errno,
+                 "write access to its pin, i.e. root");
 }
 
 Result<bool> MapHandle::take(const void* key, void* value) const {
   if (bpf_map_lookup_and_delete_elem(fd_.get(), key, value) == 0) return true;
   if (errno == ENOENT) return false;
-  return refused("cannot erase from " + described(name_), errno, "write access to its pin, i.e. root");
+  return refused("cannot erase from " + described(name_), errno,
+                 "write access to its pin, i.e. root");
 }
 
 Result<std::uint32_t> MapHandle::lookup_batch(bool first, void* cursor, void* keys, void* values,

@@ -45,7 +45,8 @@ class MapHandle {
   std::uint32_t flags() const { return flags_; }
   bool is_array() const;
 
-  /// Fails unless key and value have these sizes and the map is one per-host table (no per-CPU map).
+  /// Fails unless key and value have these sizes and the map is one per-host table (no per-CPU
+  /// map).
   Result<void> expect(const MapShape& shape) const;
 
   /// Copies the value of `key` to `value`; false where there is none.
@@ -56,8 +57,9 @@ class MapHandle {
   /// Erases a hash's entry and copies what it held at that moment; false where there was none.
   Result<bool> take(const void* key, void* value) const;
 
-  /// One step of a batch walk. `cursor` is opaque (at least max(key size, 8) bytes) and `first` says
-  /// that it holds nothing yet. Returns how many entries were copied; `*last` says the walk is over.
+  /// One step of a batch walk. `cursor` is opaque (at least max(key size, 8) bytes) and `first`
+  /// says that it holds nothing yet. Returns how many entries were copied; `*last` says the walk is
+  /// over.
   Result<std::uint32_t> lookup_batch(bool first, void* cursor, void* keys, void* values,
                                      std::uint32_t room, bool* last) const;
 

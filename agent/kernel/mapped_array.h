@@ -93,21 +93,21 @@ class MappedArray {
   }
 
   /// One field of entry `index`, as `array.get(id, &flare_admission::active)`.
-  Word get(std::uint32_t index, AbiWord Value::* field) const {
+  Word get(std::uint32_t index, AbiWord Value::*field) const {
     if (!memory_) return read(index).*field;
     return std::atomic_ref(at(index).*field).load(std::memory_order_relaxed);
   }
 
   // The rest changes entries: only for an array that was opened with kReadWrite.
 
-  void set(std::uint32_t index, AbiWord Value::* field, Word value) const {
+  void set(std::uint32_t index, AbiWord Value::*field, Word value) const {
     std::atomic_ref(at(index).*field).store(value, std::memory_order_relaxed);
   }
   /// Adds atomically, also against the datapath's atomic operations; returns the value before.
-  Word add(std::uint32_t index, AbiWord Value::* field, Word delta) const {
+  Word add(std::uint32_t index, AbiWord Value::*field, Word delta) const {
     return std::atomic_ref(at(index).*field).fetch_add(delta, std::memory_order_relaxed);
   }
-  Word sub(std::uint32_t index, AbiWord Value::* field, Word delta) const {
+  Word sub(std::uint32_t index, AbiWord Value::*field, Word delta) const {
     return add(index, field, Word{0} - delta);
   }
   /// Adds 1 to the word that `pick(Value&)` returns a reference to, for nested fields.
@@ -116,7 +116,7 @@ class MappedArray {
     std::atomic_ref<AbiWord>(pick(at(index))).fetch_add(1, std::memory_order_relaxed);
   }
   /// Subtracts, but stops at 0; returns how much was taken off.
-  Word sub_to_zero(std::uint32_t index, AbiWord Value::* field, Word delta) const {
+  Word sub_to_zero(std::uint32_t index, AbiWord Value::*field, Word delta) const {
     std::atomic_ref word(at(index).*field);
     AbiWord seen = word.load(std::memory_order_relaxed);
     AbiWord taken = 0;

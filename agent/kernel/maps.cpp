@@ -82,8 +82,9 @@ Result<void> check_sizes(const Maps& maps) {
                         maps.tables.handle().max_entries() >= maps.services_max() * 2;
   bool backends_agree = maps.backend_counters.size() == maps.backends_max() * maps.cpus();
   if (services_agree && backends_agree) return {};
-  return Error("the sizes of the pinned maps do not belong together: detach and start flared again "
-               "(flarectl detach --yes)");
+  return Error(
+      "the sizes of the pinned maps do not belong together: detach and start flared again "
+      "(flarectl detach --yes)");
 }
 
 }  // namespace
@@ -107,11 +108,14 @@ Result<Maps> Maps::open(const fs::path& pin_dir, Access access) {
   auto backend_counters = opener.open<decltype(Maps::backend_counters)>("backend_counters");
   auto reason_counters = opener.open<decltype(Maps::reason_counters)>("reason_counters");
   if (opener.error()) return *opener.error();
-  Maps maps{*std::move(settings),         *std::move(heartbeat),        *std::move(services),
-            *std::move(backends),         *std::move(tables),           *std::move(service_info),
-            *std::move(interfaces),       *std::move(flows),            *std::move(embryos),
-            *std::move(fragments),        *std::move(vm_flows),         *std::move(admission),
-            *std::move(service_counters), *std::move(backend_counters), *std::move(reason_counters)};
+  Maps maps{*std::move(settings),         *std::move(heartbeat),
+            *std::move(services),         *std::move(backends),
+            *std::move(tables),           *std::move(service_info),
+            *std::move(interfaces),       *std::move(flows),
+            *std::move(embryos),          *std::move(fragments),
+            *std::move(vm_flows),         *std::move(admission),
+            *std::move(service_counters), *std::move(backend_counters),
+            *std::move(reason_counters)};
   auto sound = check_sizes(maps);
   if (!sound) return sound.error();
   return maps;

@@ -31,21 +31,21 @@ struct Maps {
   /// use the flarectl of the other layout.
   static Result<Maps> open(const std::filesystem::path& pin_dir, Access access);
 
-  TypedMap<std::uint32_t, flare_settings> settings;            ///< [0]
-  MappedArray<flare_heartbeat> heartbeat;                      ///< [0]
+  TypedMap<std::uint32_t, flare_settings> settings;  ///< [0]
+  MappedArray<flare_heartbeat> heartbeat;            ///< [0]
   TypedMap<flare_service_key, flare_service> services;
-  TypedMap<std::uint32_t, flare_backend> backends;             ///< by backend id
+  TypedMap<std::uint32_t, flare_backend> backends;  ///< by backend id
   TableMap tables;
-  TypedMap<std::uint32_t, flare_service_info> service_info;    ///< by service id
-  TypedMap<std::uint32_t, flare_interface> interfaces;         ///< by ifindex
+  TypedMap<std::uint32_t, flare_service_info> service_info;  ///< by service id
+  TypedMap<std::uint32_t, flare_interface> interfaces;       ///< by ifindex
   TypedMap<flare_flow_key, flare_flow> flows;
   TypedMap<flare_flow_key, flare_flow> embryos;
   TypedMap<flare_fragment_key, flare_fragment> fragments;
   TypedMap<std::uint32_t, flare_vm_flow> vm_flows;
-  MappedArray<flare_admission> admission;                      ///< by service id
-  MappedArray<flare_service_counters> service_counters;        ///< [cpu * services_max() + id]
-  MappedArray<flare_backend_counters> backend_counters;        ///< [cpu * backends_max() + id]
-  MappedArray<flare_reason_counters> reason_counters;          ///< [cpu]
+  MappedArray<flare_admission> admission;                ///< by service id
+  MappedArray<flare_service_counters> service_counters;  ///< [cpu * services_max() + id]
+  MappedArray<flare_backend_counters> backend_counters;  ///< [cpu * backends_max() + id]
+  MappedArray<flare_reason_counters> reason_counters;    ///< [cpu]
 
   std::uint32_t services_max() const { return service_info.max_entries(); }
   std::uint32_t backends_max() const { return backends.max_entries(); }

@@ -35,7 +35,7 @@ std::optional<gid_t> flare_group() {
 /// Mode and group of one path. Only a file that is not so already is touched, so that an agent
 /// without CAP_CHOWN can adopt what a privileged one has made.
 Result<void> give(const fs::path& path, mode_t mode, std::optional<gid_t> group) {
-  struct stat now{};
+  struct stat now {};
   if (::stat(path.c_str(), &now) != 0) {
     return Error::from_errno("cannot read the mode of " + path.string(), errno);
   }
@@ -69,7 +69,7 @@ bool is_on_bpffs(const fs::path& path) {
   while (!fs::exists(nearest, ignored) && nearest.has_relative_path()) {
     nearest = nearest.parent_path();
   }
-  struct statfs info{};
+  struct statfs info {};
   return ::statfs(nearest.c_str(), &info) == 0 && info.f_type == BPF_FS_MAGIC;
 }
 
@@ -109,9 +109,10 @@ std::vector<std::string> pinned_names(const fs::path& dir) {
 
 const std::vector<std::string>& map_names() {
   static const std::vector<std::string> kNames = {
-      "settings",     "heartbeat", "services",  "backends",         "tables",
-      "service_info", "interfaces", "flows",    "embryos",          "fragments",
-      "vm_flows",     "admission", "service_counters", "backend_counters", "reason_counters"};
+      "settings",         "heartbeat",        "services",       "backends",
+      "tables",           "service_info",     "interfaces",     "flows",
+      "embryos",          "fragments",        "vm_flows",       "admission",
+      "service_counters", "backend_counters", "reason_counters"};
   return kNames;
 }
 

@@ -1,7 +1,7 @@
 #include "kernel/privilege.h"
 
-#include <cerrno>
 #include <unistd.h>
+#include <cerrno>
 
 namespace flare {
 

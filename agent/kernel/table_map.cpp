@@ -78,8 +78,7 @@ Result<void> TableMap::withdraw(std::uint32_t service_id, flare_tier tier) const
   return {};
 }
 
-Result<std::vector<std::uint32_t>> TableMap::read(std::uint32_t service_id,
-                                                  flare_tier tier) const {
+Result<std::vector<std::uint32_t>> TableMap::read(std::uint32_t service_id, flare_tier tier) const {
   std::uint32_t place = place_of(service_id, tier);
   std::uint32_t inner_id = 0;
   if (!handle_.lookup(&place, &inner_id) || inner_id == 0) return std::vector<std::uint32_t>{};

@@ -33,12 +33,8 @@ std::string_view word_of(const std::array<const char*, size>& words, std::uint32
 
 std::string_view tier_word(std::uint32_t tier) { return word_of(kTiers, tier); }
 std::string_view hook_word(std::uint32_t hook) { return word_of(kHooks, hook); }
-std::string_view backend_state_word(std::uint32_t state) {
-  return word_of(kBackendStates, state);
-}
-std::string_view placement_word(std::uint32_t placement) {
-  return word_of(kPlacements, placement);
-}
+std::string_view backend_state_word(std::uint32_t state) { return word_of(kBackendStates, state); }
+std::string_view placement_word(std::uint32_t placement) { return word_of(kPlacements, placement); }
 std::string_view policy_word(std::uint32_t policy) { return word_of(kPolicies, policy); }
 std::string_view overload_word(std::uint32_t overload) { return word_of(kOverloads, overload); }
 std::string_view fallback_word(std::uint32_t fallback) { return word_of(kFallbacks, fallback); }

@@ -21,8 +21,8 @@ AgentAnswer failed(AgentAnswer::Kind kind, std::string message) {
 }
 
 AgentAnswer why_unreachable(const Context& context, int cause) {
-  std::string what = "cannot reach flared at " + context.socket.string() + ": " +
-                     std::strerror(cause);
+  std::string what =
+      "cannot reach flared at " + context.socket.string() + ": " + std::strerror(cause);
   if (cause == ENOENT || cause == ECONNREFUSED) {
     return failed(AgentAnswer::Kind::kNoAgent,
                   what + " (is it running? systemctl status flared; another socket: --socket)");
@@ -41,8 +41,9 @@ AgentAnswer read_answer(int fd) {
     if (got < 0) {
       bool timed_out = errno == EAGAIN || errno == EWOULDBLOCK;
       return failed(AgentAnswer::Kind::kFailed,
-                    timed_out ? "flared did not answer in time; it may be stopped or busy"
-                              : std::string("cannot read flared's answer: ") + std::strerror(errno));
+                    timed_out
+                        ? "flared did not answer in time; it may be stopped or busy"
+                        : std::string("cannot read flared's answer: ") + std::strerror(errno));
     }
     if (got == 0) return failed(AgentAnswer::Kind::kFailed, "flared closed the connection");
     line.append(chunk.data(), static_cast<std::size_t>(got));
@@ -58,7 +59,9 @@ AgentAnswer read_answer(int fd) {
   return failed(AgentAnswer::Kind::kFailed, "flared's answer is too long");
 }
 
-std::string text_of(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+std::string text_of(const Json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
 
 }  // namespace
 

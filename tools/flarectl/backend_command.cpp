@@ -33,10 +33,18 @@ int list(const Context& context, const ListOptions& options) {
   if (!backends) return fail(kMaps, backends.error().message());
   auto names = service_names(*services);
   Json list = Json::array();
-  Table table({{"SERVICE"}, {"BACKEND"}, {"TIER"}, {"STATE"}, {"WEIGHT", Align::kRight},
-               {"NEW", Align::kRight}, {"CLOSED", Align::kRight}, {"PACKETS-IN", Align::kRight},
-               {"BYTES-IN", Align::kRight}, {"PACKETS-OUT", Align::kRight},
-               {"BYTES-OUT", Align::kRight}, {"RESETS", Align::kRight}});
+  Table table({{"SERVICE"},
+               {"BACKEND"},
+               {"TIER"},
+               {"STATE"},
+               {"WEIGHT", Align::kRight},
+               {"NEW", Align::kRight},
+               {"CLOSED", Align::kRight},
+               {"PACKETS-IN", Align::kRight},
+               {"BYTES-IN", Align::kRight},
+               {"PACKETS-OUT", Align::kRight},
+               {"BYTES-OUT", Align::kRight},
+               {"RESETS", Align::kRight}});
   for (const Maps::BackendEntry& entry : *backends) {
     const flare_backend& backend = entry.backend;
     if (only && backend.service_id != only->service.id) continue;
@@ -53,14 +61,13 @@ int list(const Context& context, const ListOptions& options) {
                     {"weight", backend.weight},
                     {"traffic", traffic_json(traffic)}});
     bool active = backend.state == FLARE_BACKEND_ACTIVE;
-    table.add({service, address, std::string(tier_word(backend.tier)),
-               Cell(std::string(backend_state_word(backend.state)),
-                    active ? Tone::kGood : Tone::kWarn),
-               std::to_string(backend.weight), human_count(traffic.flows_new),
-               human_count(traffic.flows_closed), human_count(traffic.packets_in),
-               human_bytes(traffic.bytes_in), human_count(traffic.packets_out),
-               human_bytes(traffic.bytes_out),
-               human_count(traffic.resets_in + traffic.resets_out)});
+    table.add(
+        {service, address, std::string(tier_word(backend.tier)),
+         Cell(std::string(backend_state_word(backend.state)), active ? Tone::kGood : Tone::kWarn),
+         std::to_string(backend.weight), human_count(traffic.flows_new),
+         human_count(traffic.flows_closed), human_count(traffic.packets_in),
+         human_bytes(traffic.bytes_in), human_count(traffic.packets_out),
+         human_bytes(traffic.bytes_out), human_count(traffic.resets_in + traffic.resets_out)});
   }
   if (context.json) {
     print_json("backend list", {{"backends", list}});
@@ -78,10 +85,9 @@ int ask(const Context& context, const char* command, const char* shown,
     return fail(kUsage, "'" + options.backend +
                             "' is no address with port, such as 192.0.2.1:80 or [2001:db8::1]:80");
   }
-  return ask_and_print(context, shown,
-                       {{"command", command},
-                        {"service", options.service},
-                        {"backend", options.backend}});
+  return ask_and_print(
+      context, shown,
+      {{"command", command}, {"service", options.service}, {"backend", options.backend}});
 }
 
 int drain(const Context& context, const DrainOptions& options) {

@@ -20,14 +20,16 @@ std::string version_text() {
 }
 
 void add_common_options(CLI::App& app, Context& context) {
-  static_cast<void>(app.add_option_function<std::string>(
-      "-o,--output", [&context](const std::string& format) { context.json = format == "json"; },
-      "table or json")
-                        ->check(CLI::IsMember({"table", "json"}))
-                        ->type_name("FORMAT")
-                        ->take_last());
-  app.add_flag_callback("--no-headers", [&context] { context.headers = false; },
-                        "tables without their first line");
+  static_cast<void>(
+      app.add_option_function<std::string>(
+             "-o,--output",
+             [&context](const std::string& format) { context.json = format == "json"; },
+             "table or json")
+          ->check(CLI::IsMember({"table", "json"}))
+          ->type_name("FORMAT")
+          ->take_last());
+  app.add_flag_callback(
+      "--no-headers", [&context] { context.headers = false; }, "tables without their first line");
   app.add_option("--pin-dir", context.pin_dir, "where the datapath is pinned")
       ->capture_default_str()
       ->type_name("DIR")

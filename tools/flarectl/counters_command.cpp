@@ -99,11 +99,11 @@ std::vector<Line> service_lines(const Sample& now, const Sample* before) {
   });
   if (before == nullptr) return lines;
   std::size_t at = 0;
-  for_each_service_count(before->service, [&](const std::string&, const std::string&,
-                                              std::uint64_t count, bool) {
-    lines[at].per_second = rate_of(lines[at].count, count, now.at_ns - before->at_ns);
-    ++at;
-  });
+  for_each_service_count(
+      before->service, [&](const std::string&, const std::string&, std::uint64_t count, bool) {
+        lines[at].per_second = rate_of(lines[at].count, count, now.at_ns - before->at_ns);
+        ++at;
+      });
   return lines;
 }
 
@@ -185,8 +185,12 @@ void print_reasons(const Context& context, const Sample& now, const Sample* befo
     return;
   }
   table.print(std::cout, context);
-  Table sums({{"HOOK"}, {"SEEN", Align::kRight}, {"PASSED", Align::kRight},
-              {"PUNTED", Align::kRight}, {"DROPPED", Align::kRight}, {"ANSWERED", Align::kRight},
+  Table sums({{"HOOK"},
+              {"SEEN", Align::kRight},
+              {"PASSED", Align::kRight},
+              {"PUNTED", Align::kRight},
+              {"DROPPED", Align::kRight},
+              {"ANSWERED", Align::kRight},
               {"FORWARDED", Align::kRight}});
   for (std::uint32_t hook = 0; hook < FLARE_HOOKS_COUNT; ++hook) {
     std::uint64_t seen = seen_at(now.reasons, hook);
@@ -210,9 +214,8 @@ void print_service_counts(const Context& context, const Sample& now, const Sampl
     std::vector<Cell> row{line.group, line.name,
                           line.bytes ? human_bytes(line.count) : human_count(line.count)};
     if (before != nullptr) {
-      row.emplace_back(line.bytes
-                           ? human_bytes(static_cast<std::uint64_t>(line.per_second)) + "/s"
-                           : human_rate(line.per_second));
+      row.emplace_back(line.bytes ? human_bytes(static_cast<std::uint64_t>(line.per_second)) + "/s"
+                                  : human_rate(line.per_second));
     }
     table.add(std::move(row));
   }
@@ -236,7 +239,9 @@ void print(const Context& context, const std::optional<ServiceEntry>& service, c
   }
 }
 
-void pause_for(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
+void pause_for(double seconds) {
+  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+}
 
 int run(const Context& context, const Options& options) {
   auto maps = open_maps(context);
@@ -273,7 +278,8 @@ void add_counters(CLI::App& app, Context& context) {
   auto& options = command_options<Options>(command, context, run);
   command.add_option("--service", options.service, "the counts of this service")->type_name("NAME");
   command.add_option("--watch", options.watch_s, "again every so many seconds, with rates")
-      ->check(CLI::Range(0.1, 86400.0))->type_name("SECONDS");
+      ->check(CLI::Range(0.1, 86400.0))
+      ->type_name("SECONDS");
   command.add_flag("--rate", options.rate, "measure for a second and show rates");
 }
 

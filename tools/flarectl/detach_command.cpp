@@ -28,8 +28,11 @@ int detach_directly(const Context& context, const Options& options) {
   auto report = detach_all(context.pin_dir);
   if (!report) return fail(kFailure, report.error().message());
   if (context.json) {
-    print_json("detach", {{"ok", true}, {"direct", true}, {"links", report->links},
-                          {"filters", report->filters}, {"maps", report->maps}});
+    print_json("detach", {{"ok", true},
+                          {"direct", true},
+                          {"links", report->links},
+                          {"filters", report->filters},
+                          {"maps", report->maps}});
   } else if (report->links + report->filters + report->maps == 0) {
     std::cout << "nothing of Flare was there\n";
   } else {
@@ -55,8 +58,8 @@ int run(const Context& context, const Options& options) {
 }  // namespace
 
 void add_detach(CLI::App& app, Context& context) {
-  CLI::App& command = *app.add_subcommand(
-      "detach", "take Flare off one or all interfaces; spilled flows break");
+  CLI::App& command =
+      *app.add_subcommand("detach", "take Flare off one or all interfaces; spilled flows break");
   auto& options = command_options<Options>(command, context, run);
   command.add_option("--interface", options.interface, "only this one")->type_name("NAME");
   command.add_flag("--yes", options.yes, "really do it");

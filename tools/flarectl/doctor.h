@@ -1,4 +1,5 @@
-// The checks of `flarectl doctor`. Each looks at one thing and says what to do where it is not well.
+// The checks of `flarectl doctor`. Each looks at one thing and says what to do where it is not
+// well.
 #pragma once
 
 #include <optional>

@@ -46,8 +46,8 @@ void check_kernel(Checks& checks) {
 
 void check_bpffs(const Context& context, Checks& checks) {
   if (is_on_bpffs(context.pin_dir)) {
-    checks.push_back({"bpffs", "", Health::kOk, context.pin_dir.string() + " is on a BPF file system",
-                      ""});
+    checks.push_back(
+        {"bpffs", "", Health::kOk, context.pin_dir.string() + " is on a BPF file system", ""});
     return;
   }
   checks.push_back({"bpffs", "", Health::kFail,
@@ -99,11 +99,11 @@ void check_socket_rewriters(Checks& checks) {
                       "no program rewrites addresses at the sockets of this host", ""});
     return;
   }
-  checks.push_back({"socket-lb", "", Health::kWarn,
-                    "programs at the root cgroup may rewrite addresses before there is a packet (" +
-                        found + ")",
-                    "what local processes send to a frontend may never reach Flare; what other "
-                    "hosts send does"});
+  checks.push_back(
+      {"socket-lb", "", Health::kWarn,
+       "programs at the root cgroup may rewrite addresses before there is a packet (" + found + ")",
+       "what local processes send to a frontend may never reach Flare; what other "
+       "hosts send does"});
 }
 
 void check_agent(const Maps& maps, Checks& checks) {
@@ -112,8 +112,8 @@ void check_agent(const Maps& maps, Checks& checks) {
     checks.push_back({"heartbeat", "", Health::kFail, "flared has never tended the shares",
                       "systemctl status flared"});
   } else if (heartbeat.fresh) {
-    checks.push_back({"heartbeat", "", Health::kOk,
-                      "flared beat " + human_time(heartbeat.age_ns) + " ago", ""});
+    checks.push_back(
+        {"heartbeat", "", Health::kOk, "flared beat " + human_time(heartbeat.age_ns) + " ago", ""});
   } else {
     checks.push_back({"heartbeat", "", Health::kFail,
                       "flared's last beat is " + human_time(heartbeat.age_ns) +
@@ -125,8 +125,9 @@ void check_agent(const Maps& maps, Checks& checks) {
 void check_hooks(const Context& context, const Maps& maps, Checks& checks) {
   auto hooks = attached_hooks(context.pin_dir, maps);
   if (!hooks) {
-    checks.push_back({"hooks", "", Health::kNote, "what is attached cannot be read: " +
-                      hooks.error().message(), "run doctor as root"});
+    checks.push_back({"hooks", "", Health::kNote,
+                      "what is attached cannot be read: " + hooks.error().message(),
+                      "run doctor as root"});
     return;
   }
   std::size_t well = 0;

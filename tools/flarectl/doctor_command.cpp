@@ -100,8 +100,9 @@ void add_doctor(CLI::App& app, Context& context) {
   CLI::App& command =
       *app.add_subcommand("doctor", "what stands in Flare's way on this machine, and what to do");
   auto& options = command_options<Options>(command, context, run);
-  command.add_option("--interface", options.interfaces,
-                     "look at this one (repeatable); default: those that Flare is attached to")
+  command
+      .add_option("--interface", options.interfaces,
+                  "look at this one (repeatable); default: those that Flare is attached to")
       ->type_name("NAME");
 }
 

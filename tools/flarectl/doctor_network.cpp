@@ -52,7 +52,8 @@ std::set<unsigned> bound_ports() {
     while (std::getline(file, line)) {
       unsigned port = 0;
       unsigned state = 0;
-      int read = std::sscanf(line.c_str(), " %*d: %*[0-9A-Fa-f]:%X %*[0-9A-Fa-f]:%*X %X", &port, &state);
+      int read =
+          std::sscanf(line.c_str(), " %*d: %*[0-9A-Fa-f]:%X %*[0-9A-Fa-f]:%*X %X", &port, &state);
       constexpr unsigned kListening = 0x0A;
       constexpr unsigned kUdpBound = 0x07;
       if (read == 2 && (state == kListening || state == kUdpBound)) ports.insert(port);
@@ -107,7 +108,8 @@ void check_forwarding(const Subject& subject, Checks& checks) {
   bool xdp = subject.attached && subject.attached->mode == FLARE_ATTACH_XDP;
   std::string advice;
   if (!v4) advice = "sysctl -w net.ipv4.conf." + name + ".forwarding=1";
-  if (!v6) advice += (advice.empty() ? "" : "; ") + ("sysctl -w net.ipv6.conf." + name + ".forwarding=1");
+  if (!v6)
+    advice += (advice.empty() ? "" : "; ") + ("sysctl -w net.ipv6.conf." + name + ".forwarding=1");
   checks.push_back(
       {"forwarding", name, xdp ? Health::kWarn : Health::kNote,
        "forwarding is off for " + off +
@@ -123,12 +125,12 @@ void check_rp_filter(const Subject& subject, Checks& checks) {
     return text.empty() ? 0 : std::stoi(text);
   };
   bool strict = std::max(level("all"), level(name)) == 1;
-  checks.push_back({"rp-filter", name, strict ? Health::kNote : Health::kOk,
-                    strict ? "rp_filter is strict: packets whose way back is another interface are "
-                             "dropped by the stack, also those of the VM tier"
-                           : "rp_filter does not stand in the way",
-                    strict ? "with several uplinks: sysctl -w net.ipv4.conf." + name + ".rp_filter=2"
-                           : ""});
+  checks.push_back(
+      {"rp-filter", name, strict ? Health::kNote : Health::kOk,
+       strict ? "rp_filter is strict: packets whose way back is another interface are "
+                "dropped by the stack, also those of the VM tier"
+              : "rp_filter does not stand in the way",
+       strict ? "with several uplinks: sysctl -w net.ipv4.conf." + name + ".rp_filter=2" : ""});
 }
 
 void check_offloads(const Subject& subject, Checks& checks) {
@@ -161,10 +163,10 @@ void check_offloads(const Subject& subject, Checks& checks) {
 void check_mtu(const Subject& subject, Checks& checks) {
   const Device& device = subject.device;
   bool small_for_v6 = device.mtu < 1280;
-  checks.push_back({"mtu", device.name, small_for_v6 ? Health::kWarn : Health::kOk,
-                    "MTU " + std::to_string(device.mtu) +
-                        (small_for_v6 ? ", too small for IPv6" : ""),
-                    small_for_v6 ? "ip link set " + device.name + " mtu 1500" : ""});
+  checks.push_back(
+      {"mtu", device.name, small_for_v6 ? Health::kWarn : Health::kOk,
+       "MTU " + std::to_string(device.mtu) + (small_for_v6 ? ", too small for IPv6" : ""),
+       small_for_v6 ? "ip link set " + device.name + " mtu 1500" : ""});
   if (!device.up) {
     checks.push_back({"link", device.name, Health::kFail, "the device is down",
                       "ip link set " + device.name + " up"});
@@ -187,17 +189,18 @@ void check_ports(const flare_settings& settings, Checks& checks) {
   if (!overlaps) {
     checks.push_back({"nat-ports", "", Health::kOk,
                       "the NAT ports " + range + " are apart from the host's own " +
-                          std::to_string(first) + "-" + std::to_string(last), ""});
+                          std::to_string(first) + "-" + std::to_string(last),
+                      ""});
   } else if (reserved) {
     checks.push_back({"nat-ports", "", Health::kOk,
                       "the NAT ports " + range + " are reserved, so the host takes none of them",
                       ""});
   } else {
-    checks.push_back({"nat-ports", "", Health::kFail,
-                      "the host gives its own connections ports " + std::to_string(from) + "-" +
-                          std::to_string(to) + ", which Flare uses for spilled flows",
-                      "set nat.reserve: true, or sysctl -w net.ipv4.ip_local_reserved_ports=" +
-                          range});
+    checks.push_back(
+        {"nat-ports", "", Health::kFail,
+         "the host gives its own connections ports " + std::to_string(from) + "-" +
+             std::to_string(to) + ", which Flare uses for spilled flows",
+         "set nat.reserve: true, or sysctl -w net.ipv4.ip_local_reserved_ports=" + range});
   }
   std::string taken;
   for (unsigned port : bound_ports()) {

@@ -84,18 +84,18 @@ std::vector<Cell> flow_row(const FlowView& flow, const std::string& service, std
   FlowText text = text_of(flow);
   flare_flow none{};
   const flare_flow& reverse = flow.reverse ? *flow.reverse : none;
-  return {service,
-          protocol_text(flow.client.proto),
-          text.client,
-          text.snat,
-          text.backend,
-          flow.reverse ? Cell(std::string(flow_state_word(flow.age.state)))
-                       : Cell("half", Tone::kBad),
-          std::string(spill_cause_word(flow.forward.cause)),
-          human_time(now - flow.forward.created_ns),
-          human_time(now > flow.age.used_ns ? now - flow.age.used_ns : 0),
-          human_bytes(flow.forward.bytes),
-          human_bytes(reverse.bytes)};
+  return {
+      service,
+      protocol_text(flow.client.proto),
+      text.client,
+      text.snat,
+      text.backend,
+      flow.reverse ? Cell(std::string(flow_state_word(flow.age.state))) : Cell("half", Tone::kBad),
+      std::string(spill_cause_word(flow.forward.cause)),
+      human_time(now - flow.forward.created_ns),
+      human_time(now > flow.age.used_ns ? now - flow.age.used_ns : 0),
+      human_bytes(flow.forward.bytes),
+      human_bytes(reverse.bytes)};
 }
 
 int list(const Context& context, const Options& options) {
@@ -110,8 +110,16 @@ int list(const Context& context, const Options& options) {
   Json flows = Json::array();
   std::uint64_t shown = 0;
   bool more = false;
-  Table table({{"SERVICE"}, {"PROTO"}, {"CLIENT"}, {"SNAT"}, {"BACKEND"}, {"STATE"}, {"CAUSE"},
-               {"AGE", Align::kRight}, {"IDLE", Align::kRight}, {"BYTES-IN", Align::kRight},
+  Table table({{"SERVICE"},
+               {"PROTO"},
+               {"CLIENT"},
+               {"SNAT"},
+               {"BACKEND"},
+               {"STATE"},
+               {"CAUSE"},
+               {"AGE", Align::kRight},
+               {"IDLE", Align::kRight},
+               {"BYTES-IN", Align::kRight},
                {"BYTES-OUT", Align::kRight}});
   std::uint64_t now = now_ns();
   auto walked = for_each_flow(*maps, [&](const FlowView& flow) {
@@ -166,11 +174,14 @@ int count(const Context& context, const Options& options) {
   if (context.json) {
     Json groups = Json::array();
     for (const auto& [key, entry] : counts) {
-      groups.push_back({{"service", key.first}, {"backend", key.second}, {"flows", entry.total},
+      groups.push_back({{"service", key.first},
+                        {"backend", key.second},
+                        {"flows", entry.total},
                         {"by_state", entry.by_state}});
     }
-    print_json("flow count", {{"flows", total}, {"flows_max", maps->flows.max_entries() / 2},
-                              {"groups", groups}});
+    print_json(
+        "flow count",
+        {{"flows", total}, {"flows_max", maps->flows.max_entries() / 2}, {"groups", groups}});
     return kOk;
   }
   Table table({{"SERVICE"}, {"BACKEND"}, {"FLOWS", Align::kRight}, {"STATES"}});
@@ -181,8 +192,8 @@ int count(const Context& context, const Options& options) {
     }
     table.add({key.first, key.second, human_count(entry.total), states});
   }
-  table.add({"all", "", human_count(total),
-             "of at most " + human_count(maps->flows.max_entries() / 2)});
+  table.add(
+      {"all", "", human_count(total), "of at most " + human_count(maps->flows.max_entries() / 2)});
   table.print(std::cout, context);
   return kOk;
 }
@@ -225,7 +236,8 @@ void add_flow(CLI::App& app, Context& context) {
   noun.get_subcommand("list")->alias("ls");
   noun.get_subcommand("list")
       ->add_option("--limit", options.limit, "at most so many; 0 is all")
-      ->capture_default_str()->type_name("N");
+      ->capture_default_str()
+      ->type_name("N");
   add_verb(noun, context, "count", "how many, by service, backend and state", count);
 }
 

@@ -52,18 +52,22 @@ Json probes_json(const std::vector<ServiceEntry>& services, const Maps& maps) {
 
 void print_probes(const Context& context, const std::vector<ServiceEntry>& services,
                   const Maps& maps) {
-  Table table({{"SERVICE"}, {"SPILLED", Align::kRight}, {"PROBES", Align::kRight},
-               {"PER-FLOW", Align::kRight}, {"NO-PORT", Align::kRight}});
+  Table table({{"SERVICE"},
+               {"SPILLED", Align::kRight},
+               {"PROBES", Align::kRight},
+               {"PER-FLOW", Align::kRight},
+               {"NO-PORT", Align::kRight}});
   for (const ServiceEntry& entry : services) {
     flare_service_counters totals = maps.service_totals(entry.service.id);
     std::uint64_t flows = totals.tier[FLARE_TIER_SERVERLESS].flows_new;
     std::string per_flow = "-";
     if (flows > 0) {
-      per_flow = std::to_string(static_cast<double>(totals.port_probes) /
-                                static_cast<double>(flows)).substr(0, 4);
+      per_flow =
+          std::to_string(static_cast<double>(totals.port_probes) / static_cast<double>(flows))
+              .substr(0, 4);
     }
     std::uint64_t none = totals.refused[FLARE_REFUSAL_NO_PORT];
-    table.add({entry.name, human_count(flows), human_count(totals.port_probes), per_flow,
+    table.add({shown_name(entry), human_count(flows), human_count(totals.port_probes), per_flow,
                Cell(human_count(none), none > 0 ? Tone::kBad : Tone::kPlain)});
   }
   if (table.empty()) return;
@@ -81,18 +85,27 @@ int run(const Context& context, const Options&) {
   if (!services) return fail(kMaps, services.error().message());
   std::uint64_t range = std::uint64_t{settings.nat_port_max} - settings.nat_port_min + 1;
   Json pools = Json::array();
-  Table table({{"BACKEND"}, {"SNAT"}, {"PROTO"}, {"PORTS", Align::kRight}, {"OF", Align::kRight},
+  Table table({{"BACKEND"},
+               {"SNAT"},
+               {"PROTO"},
+               {"PORTS", Align::kRight},
+               {"OF", Align::kRight},
                {"TAKEN", Align::kRight}});
   for (const auto& [pool, ports] : *used) {
     double taken = static_cast<double>(ports) / static_cast<double>(range);
-    pools.push_back({{"backend", pool.backend}, {"snat", pool.snat}, {"protocol", pool.protocol},
-                     {"ports_used", ports}, {"ports", range}});
+    pools.push_back({{"backend", pool.backend},
+                     {"snat", pool.snat},
+                     {"protocol", pool.protocol},
+                     {"ports_used", ports},
+                     {"ports", range}});
     table.add({pool.backend, pool.snat, pool.protocol, human_count(ports), human_count(range),
                Cell(human_share(taken), taken >= kCrowded ? Tone::kBad : Tone::kPlain)});
   }
   if (context.json) {
-    print_json("nat", {{"port_min", settings.nat_port_min}, {"port_max", settings.nat_port_max},
-                       {"probes_max", FLARE_PORT_PROBES}, {"pools", pools},
+    print_json("nat", {{"port_min", settings.nat_port_min},
+                       {"port_max", settings.nat_port_max},
+                       {"probes_max", FLARE_PORT_PROBES},
+                       {"pools", pools},
                        {"services", probes_json(*services, *maps)}});
     return kOk;
   }

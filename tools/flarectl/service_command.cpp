@@ -35,14 +35,22 @@ int list(const Context& context, const ListOptions&) {
   auto entries = maps->service_entries();
   if (!entries) return fail(kMaps, entries.error().message());
   Json services = Json::array();
-  Table table({{"NAME"}, {"FRONTEND"}, {"PROTO"}, {"POLICY"}, {"SHARE", Align::kRight},
-               {"ARRIVALS", Align::kRight}, {"CAPACITY", Align::kRight}, {"ACTIVE", Align::kRight},
-               {"SPILLED", Align::kRight}, {"REFUSED", Align::kRight}, {"STATE"}});
+  Table table({{"NAME"},
+               {"FRONTEND"},
+               {"PROTO"},
+               {"POLICY"},
+               {"SHARE", Align::kRight},
+               {"ARRIVALS", Align::kRight},
+               {"CAPACITY", Align::kRight},
+               {"ACTIVE", Align::kRight},
+               {"SPILLED", Align::kRight},
+               {"REFUSED", Align::kRight},
+               {"STATE"}});
   for (const ServiceEntry& entry : *entries) {
     ServiceView view = read_service(*maps, entry);
     services.push_back(service_json(view));
     std::string state = state_text(view);
-    table.add({entry.name, endpoint_text(entry.key.addr, entry.key.port),
+    table.add({shown_name(entry), endpoint_text(entry.key.addr, entry.key.port),
                protocol_text(entry.key.proto), std::string(policy_word(entry.service.policy)),
                human_share(fraction_of(entry.info.applied_share)),
                human_rate(static_cast<double>(entry.info.arrivals_mrps) / 1000),
@@ -93,6 +101,7 @@ std::uint64_t refused(const flare_service_counters& totals) { return sum(totals.
 
 std::string state_text(const ServiceView& view) {
   const flare_service_info& info = view.entry.info;
+  if (view.entry.name.empty()) return "removed, its flows go on";
   std::string pinned = info.share_pinned ? ", share pinned" : "";
   if (view.entry.service.policy == FLARE_POLICY_OBSERVE) return "observing" + pinned;
   if (info.spilling_since_ns != 0 && view.now > info.spilling_since_ns) {
@@ -125,8 +134,9 @@ Json service_json(const ServiceView& view) {
       {"serverless_rps", static_cast<double>(info.serverless_mrps) / 1000},
       {"sampled_age_ns", info.sampled_ns == 0 ? Json(nullptr) : Json(view.now - info.sampled_ns)},
       {"spilling_for_ns", info.spilling_since_ns == 0 ? 0 : view.now - info.spilling_since_ns},
-      {"tiers", {{"vm", traffic_json(totals.tier[FLARE_TIER_VM])},
-                 {"serverless", traffic_json(totals.tier[FLARE_TIER_SERVERLESS])}}},
+      {"tiers",
+       {{"vm", traffic_json(totals.tier[FLARE_TIER_VM])},
+        {"serverless", traffic_json(totals.tier[FLARE_TIER_SERVERLESS])}}},
       {"spilled", by_word(totals.spilled, FLARE_SPILL_CAUSES_COUNT, spill_cause_word)},
       {"observed", by_word(totals.observed, FLARE_SPILL_CAUSES_COUNT, spill_cause_word)},
       {"refused", by_word(totals.refused, FLARE_REFUSALS_COUNT, refusal_word)},

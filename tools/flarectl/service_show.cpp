@@ -34,10 +34,11 @@ void print_choice(const Context& context, const Maps& maps, const ServiceView& v
   Facts facts;
   facts.add("frontend", protocol_text(view.entry.key.proto) + " " +
                             endpoint_text(view.entry.key.addr, view.entry.key.port));
-  facts.add("policy", std::string(policy_word(service.policy)) + " at the " +
-                          std::string(placement_word(service.placement)) + "; when it may not spill: " +
-                          std::string(overload_word(service.overload)) + "; without flared: " +
-                          std::string(fallback_word(service.fallback)));
+  facts.add("policy",
+            std::string(policy_word(service.policy)) + " at the " +
+                std::string(placement_word(service.placement)) +
+                "; when it may not spill: " + std::string(overload_word(service.overload)) +
+                "; without flared: " + std::string(fallback_word(service.fallback)));
   std::string state = state_text(view);
   facts.add("state", {state, state.starts_with("spilling") ? Tone::kWarn : Tone::kGood});
   std::string pinned = info.share_pinned ? " (pinned by hand)" : "";
@@ -47,13 +48,11 @@ void print_choice(const Context& context, const Maps& maps, const ServiceView& v
                         human_rate(static_cast<double>(info.vm_mrps) / 1000) + " to the VM tier, " +
                         human_rate(static_cast<double>(info.serverless_mrps) / 1000) +
                         " to serverless");
-  facts.add("capacity", human_rate(static_cast<double>(info.capacity_mrps) / 1000) +
-                            "; bucket " +
+  facts.add("capacity", human_rate(static_cast<double>(info.capacity_mrps) / 1000) + "; bucket " +
                             limit_text(service.bucket_interval_ns, service.bucket_depth_ns, "off"));
-  facts.add("heartbeat", heartbeat.ever
-                             ? Cell(human_time(heartbeat.age_ns) + " ago",
-                                    heartbeat.fresh ? Tone::kGood : Tone::kBad)
-                             : Cell("never", Tone::kBad));
+  facts.add("heartbeat", heartbeat.ever ? Cell(human_time(heartbeat.age_ns) + " ago",
+                                               heartbeat.fresh ? Tone::kGood : Tone::kBad)
+                                        : Cell("never", Tone::kBad));
   facts.print(std::cout, context);
 }
 
@@ -61,9 +60,10 @@ void print_spending(const Context& context, const ServiceView& view) {
   const flare_service& service = view.entry.service;
   std::uint64_t used = hour_used(view.admission, view.now);
   Facts facts;
-  facts.add("active", human_count(view.admission.active) + " spilled flows" +
-                          (service.active_max == 0 ? "" : " of " + human_count(service.active_max)) +
-                          ", highest " + human_count(view.admission.active_peak));
+  facts.add("active",
+            human_count(view.admission.active) + " spilled flows" +
+                (service.active_max == 0 ? "" : " of " + human_count(service.active_max)) +
+                ", highest " + human_count(view.admission.active_peak));
   facts.add("rate limit", limit_text(service.spend_interval_ns, service.spend_depth_ns, "none"));
   facts.add("ramp", limit_text(service.ramp_interval_ns, service.ramp_depth_ns, "none"));
   bool exhausted = used >= service.hour_budget;
@@ -79,10 +79,15 @@ void print_spending(const Context& context, const ServiceView& view) {
 }
 
 void print_tiers(const Context& context, const ServiceView& view) {
-  Table table({{"TIER"}, {"NEW", Align::kRight}, {"CLOSED", Align::kRight},
-               {"PACKETS-IN", Align::kRight}, {"BYTES-IN", Align::kRight},
-               {"PACKETS-OUT", Align::kRight}, {"BYTES-OUT", Align::kRight},
-               {"RESETS-IN", Align::kRight}, {"RESETS-OUT", Align::kRight}});
+  Table table({{"TIER"},
+               {"NEW", Align::kRight},
+               {"CLOSED", Align::kRight},
+               {"PACKETS-IN", Align::kRight},
+               {"BYTES-IN", Align::kRight},
+               {"PACKETS-OUT", Align::kRight},
+               {"BYTES-OUT", Align::kRight},
+               {"RESETS-IN", Align::kRight},
+               {"RESETS-OUT", Align::kRight}});
   for (std::uint32_t tier = 0; tier < FLARE_TIERS_COUNT; ++tier) {
     const flare_traffic& traffic = view.totals.tier[tier];
     table.add({std::string(tier_word(tier)), human_count(traffic.flows_new),
@@ -104,8 +109,9 @@ void print_decisions(const Context& context, const ServiceView& view) {
   facts.add("refused", {refusals, refused(totals) > 0 ? Tone::kWarn : Tone::kPlain});
   facts.add("handshakes", human_count(totals.handshakes) + " completed");
   if (totals.stale_decisions > 0) {
-    facts.add("without flared", {human_count(totals.stale_decisions) +
-                                     " flows decided by the fallback", Tone::kWarn});
+    facts.add(
+        "without flared",
+        {human_count(totals.stale_decisions) + " flows decided by the fallback", Tone::kWarn});
   }
   std::cout << '\n';
   facts.print(std::cout, context);
@@ -114,8 +120,13 @@ void print_decisions(const Context& context, const ServiceView& view) {
 void print_backends(const Context& context, const Maps& maps, const ServiceView& view) {
   auto entries = maps.backend_entries();
   if (!entries) return;
-  Table table({{"BACKEND"}, {"TIER"}, {"STATE"}, {"WEIGHT", Align::kRight},
-               {"NEW", Align::kRight}, {"BYTES-IN", Align::kRight}, {"BYTES-OUT", Align::kRight}});
+  Table table({{"BACKEND"},
+               {"TIER"},
+               {"STATE"},
+               {"WEIGHT", Align::kRight},
+               {"NEW", Align::kRight},
+               {"BYTES-IN", Align::kRight},
+               {"BYTES-OUT", Align::kRight}});
   for (const Maps::BackendEntry& entry : *entries) {
     if (entry.backend.service_id != view.entry.service.id) continue;
     flare_backend_counters totals = maps.backend_totals(entry.id);

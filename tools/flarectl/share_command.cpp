@@ -31,9 +31,8 @@ int set(const Context& context, const SetOptions& options) {
     return fail(kUsage, "the share is a number from 0 (none) to 1 (all new flows), or auto; not '" +
                             options.share + "'");
   }
-  return ask_and_print(context, "share set", {{"command", "share-set"},
-                                              {"service", options.service},
-                                              {"share", share}});
+  return ask_and_print(context, "share set",
+                       {{"command", "share-set"}, {"service", options.service}, {"share", share}});
 }
 
 int reload(const Context& context, const ReloadOptions&) {

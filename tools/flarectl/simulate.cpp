@@ -35,7 +35,9 @@ class Walk {
   Result<Simulation> run();
 
  private:
-  void say(const char* step, std::string finding) { done_.steps.push_back({step, std::move(finding)}); }
+  void say(const char* step, std::string finding) {
+    done_.steps.push_back({step, std::move(finding)});
+  }
   void decide(const char* verdict, flare_reason reason) {
     done_.verdict = verdict;
     done_.reason = reason_word(reason);
@@ -86,8 +88,9 @@ bool Walk::follows_known_flow() {
               backend->state == FLARE_BACKEND_DOWN;
   bool over = key_.proto != PROTO_UDP && is_over(*flow, find_flow(flow->peer));
   if (lost || over) {
-    say("flow", lost ? "a spilled flow whose backend is down or gone: a first packet opens a new one"
-                     : "a spilled flow with these addresses is at its end: a SYN opens a new one");
+    say("flow", lost
+                    ? "a spilled flow whose backend is down or gone: a first packet opens a new one"
+                    : "a spilled flow with these addresses is at its end: a SYN opens a new one");
     return false;
   }
   done_.backend = endpoint_text(flow->peer.src, flow->peer.sport);
@@ -126,15 +129,16 @@ bool Walk::is_known_to_vm() {
 /// Whether a new flow should spill, and why; as tier_choose().
 std::optional<flare_spill_cause> Walk::wish() {
   Heartbeat heartbeat = read_heartbeat(maps_, now_);
-  double point = static_cast<double>(done_.hash & 0xffffffffULL) /
-                 static_cast<double>(FLARE_SHARE_ONE);
+  double point =
+      static_cast<double>(done_.hash & 0xffffffffULL) / static_cast<double>(FLARE_SHARE_ONE);
   double share = fraction_of(service_.share);
   if (!heartbeat.fresh) {
-    say("heartbeat", heartbeat.ever ? "flared's last beat is " + human_time(heartbeat.age_ns) +
-                                          " old: the share does not hold, the fallback is '" +
-                                          word(fallback_word(service_.fallback)) + "'"
-                                    : "flared never beat: the share does not hold, the fallback is '" +
-                                          word(fallback_word(service_.fallback)) + "'");
+    say("heartbeat", heartbeat.ever
+                         ? "flared's last beat is " + human_time(heartbeat.age_ns) +
+                               " old: the share does not hold, the fallback is '" +
+                               word(fallback_word(service_.fallback)) + "'"
+                         : "flared never beat: the share does not hold, the fallback is '" +
+                               word(fallback_word(service_.fallback)) + "'");
     if (service_.fallback == FLARE_FALLBACK_VM) return std::nullopt;
   } else if (share_takes(done_.hash, service_.share)) {
     say("share", "the flow's place " + std::to_string(point) + " is below the share " +
@@ -198,8 +202,8 @@ void Walk::find_port(const flare_backend& backend, std::uint32_t backend_id) {
   reverse.proto = key_.proto;
   done_.backend = endpoint_text(backend.addr, backend.port);
   for (std::uint32_t probe = 0; probe < FLARE_PORT_PROBES; ++probe) {
-    reverse.dport = htons(nat_port(done_.hash, probe, settings_.nat_port_min,
-                                   settings_.nat_port_max));
+    reverse.dport =
+        htons(nat_port(done_.hash, probe, settings_.nat_port_min, settings_.nat_port_max));
     auto holder = maps_.flows.lookup(reverse);
     bool taken = maps_.embryos.lookup(reverse).has_value();
     if (holder && !taken) {
@@ -268,7 +272,8 @@ Result<Simulation> Walk::run() {
   if (auto info = maps_.service_info.lookup(service_.id)) {
     done_.service = std::string(info->name, ::strnlen(info->name, sizeof(info->name)));
   }
-  say("service", packet_.destination.text() + " is the frontend of service '" + done_.service + "'");
+  say("service",
+      packet_.destination.text() + " is the frontend of service '" + done_.service + "'");
   if (follows_known_flow()) return done_;
   done_.hash = flow_hash(&key_, service_.hash_key);
   say("hash", "the flow's keyed hash is " + shown_hash(done_.hash));

@@ -70,11 +70,14 @@ void add_simulate(CLI::App& app, Context& context) {
       "simulate", "which way a first packet would go now and why, changing nothing");
   auto& options = command_options<Options>(command, context, run);
   command.add_option("--proto", options.protocol, "tcp or udp")
-      ->check(CLI::IsMember({"tcp", "udp"}))->capture_default_str();
+      ->check(CLI::IsMember({"tcp", "udp"}))
+      ->capture_default_str();
   command.add_option("--src", options.source, "the client's address and port")
-      ->required()->type_name("ADDR:PORT");
+      ->required()
+      ->type_name("ADDR:PORT");
   command.add_option("--dst", options.destination, "where it goes")
-      ->required()->type_name("ADDR:PORT");
+      ->required()
+      ->type_name("ADDR:PORT");
 }
 
 }  // namespace flare::ctl

@@ -66,14 +66,15 @@ void judge_interface(const InterfaceView& view, Status& status) {
   for (const HookState& hook : view.hooks) {
     well += is_well(hook) ? 1 : 0;
     if (hook.program_id != 0 && !hook.ours) {
-      status.problems.push_back(interface_name(view) + ": another program, '" +
-                                hook.program_name + "', runs at " + hook.hook);
+      status.problems.push_back(interface_name(view) + ": another program, '" + hook.program_name +
+                                "', runs at " + hook.hook);
     }
   }
   if (well < expected) {
-    status.problems.push_back(interface_name(view) + ": " + std::to_string(expected - well) +
-                              " of " + std::to_string(expected) +
-                              " hooks not attached; flared attaches again when the device is there");
+    status.problems.push_back(
+        interface_name(view) + ": " + std::to_string(expected - well) + " of " +
+        std::to_string(expected) +
+        " hooks not attached; flared attaches again when the device is there");
   }
 }
 
@@ -158,15 +159,16 @@ void print_as_json(const Context& context, const Status& status) {
                         {"problems", status.problems},
                         {"agent", agent_word(status.heartbeat)},
                         {"control", status.control},
-                        {"heartbeat_age_ns", status.heartbeat.ever ? Json(status.heartbeat.age_ns)
-                                                                   : Json(nullptr)},
+                        {"heartbeat_age_ns",
+                         status.heartbeat.ever ? Json(status.heartbeat.age_ns) : Json(nullptr)},
                         {"heartbeat_bound_ns", status.heartbeat.bound_ns},
                         {"heartbeat_fresh", status.heartbeat.fresh},
                         {"layout", FLARE_ABI_VERSION},
                         {"pin_dir", context.pin_dir.string()},
-                        {"limits", {{"services", status.services_max},
-                                    {"backends", status.backends_max},
-                                    {"flows", status.flows_max}}},
+                        {"limits",
+                         {{"services", status.services_max},
+                          {"backends", status.backends_max},
+                          {"flows", status.flows_max}}},
                         {"nat_port_min", status.settings.nat_port_min},
                         {"nat_port_max", status.settings.nat_port_max},
                         {"hooks_known", status.hooks_known},
@@ -178,8 +180,7 @@ Cell agent_cell(const Status& status) {
   if (!status.heartbeat.ever) return {"has never tended this datapath", Tone::kBad};
   std::string beat = "last beat " + human_time(status.heartbeat.age_ns) + " ago";
   if (status.heartbeat.fresh) return {"tends the shares, " + beat, Tone::kGood};
-  return {"silent, " + beat + " (bound " + human_time(status.heartbeat.bound_ns) + ")",
-          Tone::kBad};
+  return {"silent, " + beat + " (bound " + human_time(status.heartbeat.bound_ns) + ")", Tone::kBad};
 }
 
 Cell control_cell(const Context& context, const Status& status) {
@@ -191,8 +192,14 @@ Cell control_cell(const Context& context, const Status& status) {
 }
 
 void print_hooks(const Context& context, const Status& status) {
-  Table table({{"INTERFACE"}, {"MODE"}, {"HOOK"}, {"VIA"}, {"PROGRAM"}, {"ID", Align::kRight},
-               {"TAG"}, {"STATE"}});
+  Table table({{"INTERFACE"},
+               {"MODE"},
+               {"HOOK"},
+               {"VIA"},
+               {"PROGRAM"},
+               {"ID", Align::kRight},
+               {"TAG"},
+               {"STATE"}});
   for (const InterfaceView& view : status.interfaces) {
     std::string mode(attach_mode_word(view.entry.mode));
     for (const HookState& hook : view.hooks) {
@@ -216,11 +223,16 @@ void print_hooks(const Context& context, const Status& status) {
 }
 
 void print_services(const Context& context, const Status& status) {
-  Table table({{"SERVICE"}, {"FRONTEND"}, {"PROTO"}, {"POLICY"}, {"SHARE", Align::kRight},
-               {"ARRIVALS", Align::kRight}, {"CAPACITY", Align::kRight}});
+  Table table({{"SERVICE"},
+               {"FRONTEND"},
+               {"PROTO"},
+               {"POLICY"},
+               {"SHARE", Align::kRight},
+               {"ARRIVALS", Align::kRight},
+               {"CAPACITY", Align::kRight}});
   for (const ServiceEntry& entry : status.services) {
     bool spilling = entry.info.applied_share > 0;
-    table.add({entry.name, endpoint_text(entry.key.addr, entry.key.port),
+    table.add({shown_name(entry), endpoint_text(entry.key.addr, entry.key.port),
                protocol_text(entry.key.proto), std::string(policy_word(entry.service.policy)),
                Cell(human_share(fraction_of(entry.info.applied_share)),
                     spilling ? Tone::kWarn : Tone::kPlain),
@@ -235,8 +247,9 @@ void print_for_people(const Context& context, const Status& status) {
   Facts facts;
   facts.add("agent", agent_cell(status));
   facts.add("control", control_cell(context, status));
-  facts.add("datapath", context.pin_dir.string() + ", layout v" + std::to_string(FLARE_ABI_VERSION) +
-                            ", room for " + human_count(status.services_max) + " services, " +
+  facts.add("datapath", context.pin_dir.string() + ", layout v" +
+                            std::to_string(FLARE_ABI_VERSION) + ", room for " +
+                            human_count(status.services_max) + " services, " +
                             human_count(status.backends_max) + " backends, " +
                             human_count(status.flows_max) + " flows");
   facts.add("NAT ports", std::to_string(status.settings.nat_port_min) + "-" +

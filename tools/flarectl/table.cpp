@@ -37,7 +37,8 @@ void Table::print(std::ostream& out, const Context& context) const {
     widths.push_back(context.headers ? column.header.size() : 0);
   }
   for (const auto& row : rows_) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].text.size());
+    for (std::size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], row[i].text.size());
   }
   auto print_row = [&](const std::vector<Cell>& row) {
     for (std::size_t i = 0; i < row.size(); ++i) {

@@ -73,16 +73,20 @@ std::optional<ServiceEntry> find_service(const Maps& maps, const std::string& na
   std::string known;
   for (const ServiceEntry& entry : *entries) {
     if (entry.name == name) return entry;
-    known += (known.empty() ? "" : ", ") + entry.name;
+    if (!entry.name.empty()) known += (known.empty() ? "" : ", ") + entry.name;
   }
   *code = fail(kNotFound, "there is no service '" + name + "'; " +
                               (known.empty() ? "none is configured" : "there is " + known));
   return std::nullopt;
 }
 
+std::string shown_name(const ServiceEntry& entry) {
+  return entry.name.empty() ? "(removed)" : entry.name;
+}
+
 std::map<std::uint32_t, std::string> service_names(const std::vector<ServiceEntry>& entries) {
   std::map<std::uint32_t, std::string> names;
-  for (const ServiceEntry& entry : entries) names[entry.service.id] = entry.name;
+  for (const ServiceEntry& entry : entries) names[entry.service.id] = shown_name(entry);
   return names;
 }
 

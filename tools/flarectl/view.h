@@ -46,6 +46,9 @@ double worst_cost_per_hour(const ServiceEntry& entry);
 /// One service by name, or a message on stderr and nothing. Sets `*code` to what to exit with.
 std::optional<ServiceEntry> find_service(const Maps& maps, const std::string& name, int* code);
 
+/// A service that left the configuration has no name, while its flows go on to their end.
+std::string shown_name(const ServiceEntry& entry);
+
 /// Names of services by id.
 std::map<std::uint32_t, std::string> service_names(const std::vector<ServiceEntry>& entries);
 

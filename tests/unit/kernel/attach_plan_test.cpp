@@ -23,8 +23,13 @@ class PlanAttach : public testing::TestWithParam<PlanCase> {};
 
 TEST_P(PlanAttach, ChoosesTheHookForTheDevice) {
   const PlanCase& given = GetParam();
-  Device device{.ifindex = 2, .name = "dev0", .kind = given.kind, .mtu = 1500,
-                .loopback = given.loopback, .ethernet = true, .up = true};
+  Device device{.ifindex = 2,
+                .name = "dev0",
+                .kind = given.kind,
+                .mtu = 1500,
+                .loopback = given.loopback,
+                .ethernet = true,
+                .up = true};
   auto plan = plan_attach(device, given.requested, given.holder);
   ASSERT_TRUE(plan);
   EXPECT_EQ(plan->mode, given.mode);
@@ -38,7 +43,8 @@ INSTANTIATE_TEST_SUITE_P(
         PlanCase{"NicByItself", "", false, FLARE_ATTACH_AUTO, "", FLARE_ATTACH_XDP, true, "NIC"},
         PlanCase{"VethByItself", "veth", false, FLARE_ATTACH_AUTO, "", FLARE_ATTACH_TC, false,
                  "veth device"},
-        PlanCase{"Bridge", "bridge", false, FLARE_ATTACH_AUTO, "", FLARE_ATTACH_TC, false, "bridge"},
+        PlanCase{"Bridge", "bridge", false, FLARE_ATTACH_AUTO, "", FLARE_ATTACH_TC, false,
+                 "bridge"},
         PlanCase{"Vlan", "vlan", false, FLARE_ATTACH_AUTO, "", FLARE_ATTACH_TC, false, "vlan"},
         PlanCase{"Bond", "bond", false, FLARE_ATTACH_AUTO, "", FLARE_ATTACH_TC, false, "bond"},
         PlanCase{"Loopback", "", true, FLARE_ATTACH_AUTO, "", FLARE_ATTACH_TC, false, "loopback"},

@@ -1,5 +1,8 @@
 // Attaching, replacing in place, changing modes, dead devices, detaching: on real veth devices.
+#include <linux/capability.h>
 #include <net/if.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include <algorithm>
 #include <map>
@@ -14,6 +17,16 @@ namespace {
 
 constexpr auto kTc = FLARE_ATTACH_TC;
 constexpr auto kXdp = FLARE_ATTACH_XDP;
+
+bool keep_only_bpf_and_net_admin() {
+  constexpr std::uint64_t kKept = 1ULL << CAP_BPF | 1ULL << CAP_NET_ADMIN;
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[2]{};
+  for (std::size_t half = 0; half < 2; ++half) {
+    data[half].effective = data[half].permitted = static_cast<__u32>(kKept >> (32 * half));
+  }
+  return ::syscall(SYS_capset, &header, data) == 0;
+}
 
 class AttachTest : public KernelTest {
  protected:
@@ -115,17 +128,12 @@ TEST_P(AttachChange, LeavesOnlyTheNewHooks) {
 
 INSTANTIATE_TEST_SUITE_P(
     Cases, AttachChange,
-    testing::Values(ChangeCase{"TcToXdp", {"fc0", kTc}, {"fc0", kXdp}, 1},
-                    ChangeCase{"XdpToTc", {"fc0", kXdp}, {"fc0", kTc}, 0},
-                    ChangeCase{"TcxToClsact",
-                               {"fc0", kTc},
-                               {"fc0", kTc, InterfaceConfig::Tc::kClsact},
-                               2},
-                    ChangeCase{"ClsactToTcx",
-                               {"fc0", kTc, InterfaceConfig::Tc::kClsact},
-                               {"fc0", kTc},
-                               0},
-                    ChangeCase{"XdpToXdp", {"fc0", kXdp}, {"fc0", kXdp}, 1}),
+    testing::Values(
+        ChangeCase{"TcToXdp", {"fc0", kTc}, {"fc0", kXdp}, 1},
+        ChangeCase{"XdpToTc", {"fc0", kXdp}, {"fc0", kTc}, 0},
+        ChangeCase{"TcxToClsact", {"fc0", kTc}, {"fc0", kTc, InterfaceConfig::Tc::kClsact}, 2},
+        ChangeCase{"ClsactToTcx", {"fc0", kTc, InterfaceConfig::Tc::kClsact}, {"fc0", kTc}, 0},
+        ChangeCase{"XdpToXdp", {"fc0", kXdp}, {"fc0", kXdp}, 1}),
     [](const auto& instance) { return instance.param.name; });
 
 TEST_F(AttachTest, ReplacesInPlaceWhatAnEarlierAgentAttached) {
@@ -184,8 +192,7 @@ TEST_F(AttachTest, NeverTakesTheXdpHookFromAnotherProgram) {
   auto placed = foreign.place({::if_nametoindex("fc0"), HookPoint::kXdp},
                               datapath_->program_fd(FLARE_HOOK_XDP));
   ASSERT_OK(placed);
-  std::filesystem::remove(links_dir(pin_dir_) /
-                          (std::to_string(::if_nametoindex("fc0")) + "-xdp"));
+  std::filesystem::remove(links_dir(pin_dir_) / (std::to_string(::if_nametoindex("fc0")) + "-xdp"));
   auto refused = datapath_->attach({.name = "fc0", .mode = kXdp});
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message().find("held by 'flare_xdp'"), std::string::npos)
@@ -227,6 +234,29 @@ TEST_F(AttachTest, DetachesAllThatADeadAgentLeft) {
   EXPECT_EQ((*device)->xdp_program_id, 0U);
   EXPECT_FALSE(find_filter(::if_nametoindex("fc1"), HookPoint::kTcIngress));
   EXPECT_FALSE(std::filesystem::exists(pin_dir_));
+}
+
+TEST_F(AttachTest, AttachesReplacesAndDetachesWithTwoCapabilities) {
+  ASSERT_OK(datapath_->attach({.name = "fc0", .mode = kXdp}));
+  pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    // Codes of the step that failed, as a child cannot report to GoogleTest.
+    if (!keep_only_bpf_and_net_admin()) ::_exit(1);
+    if (!datapath_->attach({.name = "fc0", .mode = kXdp})) ::_exit(2);
+    if (!datapath_->attach({.name = "fc1"})) ::_exit(3);
+    if (!datapath_->attach({.name = "lo", .tc = InterfaceConfig::Tc::kClsact})) ::_exit(4);
+    std::vector<std::uint32_t> slots{1};
+    if (!datapath_->maps().tables.publish(0, FLARE_TIER_SERVERLESS, slots)) ::_exit(5);
+    auto hooks = datapath_->hooks();
+    if (!hooks || hooks->size() != 7 || !hooks->front().ours) ::_exit(6);
+    if (!datapath_->detach("fc0")) ::_exit(7);
+    ::_exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0) << "the step that failed";
 }
 
 TEST_F(AttachTest, TheDatapathOutlivesTheAgent) {

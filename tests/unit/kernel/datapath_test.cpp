@@ -9,7 +9,7 @@ namespace flare {
 namespace {
 
 mode_t mode_of(const std::filesystem::path& path) {
-  struct stat info{};
+  struct stat info {};
   EXPECT_EQ(::stat(path.c_str(), &info), 0) << path;
   return info.st_mode & 07777;
 }

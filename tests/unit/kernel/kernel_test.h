@@ -21,18 +21,18 @@ inline bool run(const std::string& command) { return std::system(command.c_str()
 
 /// Skips without root, and fails in CI, where root is promised.
 inline bool lacks_root() { return ::geteuid() != 0; }
-#define FLARE_NEEDS_ROOT()                                                     \
-  if (lacks_root()) {                                                          \
-    if (std::getenv("CI") != nullptr) FAIL() << "needs root, and CI has it";   \
-    GTEST_SKIP() << "needs root: it makes BPF maps and network namespaces";    \
+#define FLARE_NEEDS_ROOT()                                                   \
+  if (lacks_root()) {                                                        \
+    if (std::getenv("CI") != nullptr) FAIL() << "needs root, and CI has it"; \
+    GTEST_SKIP() << "needs root: it makes BPF maps and network namespaces";  \
   }
 
-/// Gives this process a BPF file system that nobody else sees, once; the host may have none mounted.
+/// Gives this process a BPF file system that nobody else sees, once; the host may have none
+/// mounted.
 inline bool mount_own_bpffs() {
-  static const bool mounted =
-      ::unshare(CLONE_NEWNS) == 0 &&
-      ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-      ::mount("bpf", "/sys/fs/bpf", "bpf", 0, nullptr) == 0;
+  static const bool mounted = ::unshare(CLONE_NEWNS) == 0 &&
+                              ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                              ::mount("bpf", "/sys/fs/bpf", "bpf", 0, nullptr) == 0;
   return mounted;
 }
 
@@ -50,8 +50,9 @@ class KernelTest : public testing::Test {
     FLARE_NEEDS_ROOT();
     ASSERT_TRUE(mount_own_bpffs());
     ASSERT_EQ(::unshare(CLONE_NEWNET), 0);
-    ASSERT_TRUE(run("ip link set lo up && ip link add fc0 type veth peer name fc1 && "
-                    "ip link set fc0 up && ip link set fc1 up"));
+    ASSERT_TRUE(
+        run("ip link set lo up && ip link add fc0 type veth peer name fc1 && "
+            "ip link set fc0 up && ip link set fc1 up"));
     pin_dir_ = "/sys/fs/bpf/flare-fc-test-" + std::to_string(::getpid());
     options_.pin_dir = pin_dir_;
     options_.limits = {.services = 4, .backends = 16, .flows = 512, .embryos = 128};

@@ -1,0 +1,129 @@
+// What flarectl sends to flared, and what it makes of the answers.
+#include "flarectl/agent_client.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <thread>
+
+#include "flarectl_test.h"
+
+namespace flare::ctl {
+namespace {
+
+/// Answers one connection with `answer` and keeps what was asked.
+class OneAnswer {
+ public:
+  OneAnswer(const std::string& path, std::string answer) : path_(path), answer_(std::move(answer)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+    ::unlink(path.c_str());
+    listening_ = UniqueFd(::socket(AF_UNIX, SOCK_STREAM, 0));
+    EXPECT_EQ(::bind(listening_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    EXPECT_EQ(::listen(listening_.get(), 4), 0);
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~OneAnswer() {
+    if (thread_.joinable()) thread_.join();
+    ::unlink(path_.c_str());
+  }
+  Json asked() {
+    thread_.join();
+    return Json::parse(asked_);
+  }
+
+ private:
+  void serve() {
+    UniqueFd client(::accept(listening_.get(), nullptr, nullptr));
+    std::array<char, 4096> text;
+    ssize_t got = ::recv(client.get(), text.data(), text.size(), 0);
+    if (got > 0) asked_.assign(text.data(), static_cast<std::size_t>(got));
+    ::send(client.get(), answer_.data(), answer_.size(), MSG_NOSIGNAL);
+  }
+
+  std::string path_;
+  std::string answer_;
+  std::string asked_;
+  UniqueFd listening_;
+  std::thread thread_;
+};
+
+class AgentClientTest : public testing::Test {
+ protected:
+  std::string socket_ = testing::TempDir() + "flare-fc-" + std::to_string(::getpid()) + ".sock";
+  Ran flarectl(const std::string& line) { return run_line("--socket " + socket_ + " " + line); }
+};
+
+TEST_F(AgentClientTest, SendsTheShareAsANumber) {
+  OneAnswer agent(socket_, R"({"ok":true,"old":0.1,"new":0.25,"message":"share of web is 0.25"})"
+                           "\n");
+  Ran ran = flarectl("share set web 0.25");
+  EXPECT_EQ(ran.code, kOk);
+  EXPECT_EQ(ran.out, "share of web is 0.25\n");
+  EXPECT_EQ(agent.asked(), (Json{{"command", "share-set"}, {"service", "web"}, {"share", 0.25}}));
+}
+
+struct SentCase {
+  const char* line;
+  const char* sent;
+};
+class Sends : public AgentClientTest, public testing::WithParamInterface<SentCase> {};
+
+TEST_P(Sends, TheCommandOfTheProtocol) {
+  OneAnswer agent(socket_, "{\"ok\":true,\"message\":\"done\"}\n");
+  EXPECT_EQ(flarectl(GetParam().line).code, kOk);
+  EXPECT_EQ(agent.asked(), Json::parse(GetParam().sent));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Commands, Sends,
+    testing::Values(
+        SentCase{"share auto web", R"({"command":"share-auto","service":"web"})"},
+        SentCase{"share set web auto", R"({"command":"share-auto","service":"web"})"},
+        SentCase{"backend drain web 198.51.100.1:8080",
+                 R"({"command":"backend-drain","service":"web","backend":"198.51.100.1:8080"})"},
+        SentCase{"backend undrain web [2001:db8::1]:80",
+                 R"({"command":"backend-undrain","service":"web","backend":"[2001:db8::1]:80"})"},
+        SentCase{"reload", R"({"command":"reload"})"}));
+
+TEST_F(AgentClientTest, ARefusalIsAFailureInTheAgentsWords) {
+  OneAnswer agent(socket_, "{\"ok\":false,\"error\":\"only root may change anything\"}\n");
+  Ran ran = flarectl("reload");
+  EXPECT_EQ(ran.code, kFailure);
+  EXPECT_EQ(ran.out, "");
+  EXPECT_EQ(ran.err, "flarectl: flared refuses: only root may change anything\n");
+}
+
+TEST_F(AgentClientTest, NoAgentSaysWhatToDo) {
+  Ran ran = flarectl("reload");
+  EXPECT_EQ(ran.code, kFailure);
+  EXPECT_NE(ran.err.find("systemctl status flared"), std::string::npos);
+}
+
+TEST_F(AgentClientTest, AnAnswerThatIsNoJsonIsAFailure) {
+  OneAnswer agent(socket_, "hello\n");
+  Ran ran = flarectl("reload");
+  EXPECT_EQ(ran.code, kFailure);
+  EXPECT_NE(ran.err.find("not understood"), std::string::npos);
+}
+
+TEST_F(AgentClientTest, AnAgentThatDoesNotAnswerIsNotWaitedForForEver) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  socket_.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  UniqueFd silent(::socket(AF_UNIX, SOCK_STREAM, 0));
+  ASSERT_EQ(::bind(silent.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  ASSERT_EQ(::listen(silent.get(), 4), 0);
+  Context context;
+  context.socket = socket_;
+  AgentAnswer answer = ask_agent(context, {{"command", "ping"}}, 1);
+  ::unlink(socket_.c_str());
+  EXPECT_EQ(answer.kind, AgentAnswer::Kind::kFailed);
+  EXPECT_NE(answer.message.find("did not answer"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace flare::ctl

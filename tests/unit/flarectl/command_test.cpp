@@ -1,0 +1,189 @@
+// Commands on real maps: exit codes, JSON keys and values, and what people read.
+#include <net/if.h>
+
+#include "flarectl_test.h"
+
+namespace flare::ctl {
+namespace {
+
+class CommandTest : public FlarectlTest {};
+
+TEST_F(CommandTest, EveryReadingCommandGivesOneJsonDocumentWithItsVersion) {
+  for (const char* line : {"status", "service list", "service show web", "backend list",
+                           "flow list", "flow count", "counters", "counters --service web", "nat",
+                           "simulate --src 203.0.113.1:1 --dst 192.0.2.10:80", "doctor"}) {
+    Ran ran = flarectl(std::string("-o json ") + line);
+    Json document = ran.json();
+    EXPECT_EQ(document["schema_version"], 1) << line;
+    EXPECT_EQ(std::string(line).rfind(document["command"].get<std::string>(), 0), 0U) << line;
+    EXPECT_TRUE(ran.code == kOk || ran.code == kDegraded) << line << ": " << ran.err;
+  }
+}
+
+TEST_F(CommandTest, StatusIsWellWhenAttachedAndTended) {
+  Ran ran = flarectl("-o json status");
+  EXPECT_EQ(ran.code, kOk);
+  Json status = ran.json();
+  EXPECT_EQ(status["agent"], "tends");
+  EXPECT_EQ(status["control"], "none");
+  EXPECT_EQ(status["problems"], Json::array());
+  ASSERT_EQ(status["interfaces"].size(), 2U);
+  const Json& xdp =
+      status["interfaces"][0]["mode"] == "xdp" ? status["interfaces"][0] : status["interfaces"][1];
+  EXPECT_EQ(xdp["interface"], "fc1");
+  ASSERT_EQ(xdp["hooks"].size(), 3U);
+  EXPECT_EQ(xdp["hooks"][0]["hook"], "xdp");
+  EXPECT_EQ(xdp["hooks"][0]["program_name"], "flare_xdp");
+  EXPECT_EQ(xdp["hooks"][0]["program_id"], datapath_->program_id(FLARE_HOOK_XDP));
+  EXPECT_EQ(xdp["hooks"][0]["ours"], true);
+}
+
+TEST_F(CommandTest, StatusIsDegradedWhenTheAgentIsSilent) {
+  maps().heartbeat.set(0, &flare_heartbeat::beat_ns, MonotonicClock().now_ns() - 60 * kSecondNs);
+  Ran ran = flarectl("-o json status");
+  EXPECT_EQ(ran.code, kDegraded);
+  EXPECT_EQ(ran.json()["agent"], "silent");
+  EXPECT_NE(ran.json()["problems"][0].get<std::string>().find("fallback"), std::string::npos);
+}
+
+TEST_F(CommandTest, StatusIsDegradedWhenAHookIsGone) {
+  ASSERT_TRUE(run("ip link del fc0"));
+  Ran ran = flarectl("-o json status");
+  EXPECT_EQ(ran.code, kDegraded);
+  EXPECT_EQ(ran.json()["problems"].size(), 2U);
+}
+
+TEST_F(CommandTest, MissingMapsAreExitCodeFourAndSayWhatToDo) {
+  for (const char* line : {"status", "service list", "flow count", "counters", "nat"}) {
+    Ran ran = run_line(std::string("--pin-dir /sys/fs/bpf/flare-fc-nowhere ") + line);
+    EXPECT_EQ(ran.code, kMaps) << line;
+    EXPECT_EQ(ran.out, "");
+    EXPECT_NE(ran.err.find("systemctl start flared"), std::string::npos) << ran.err;
+  }
+}
+
+TEST_F(CommandTest, UnknownNamesAreExitCodeSixAndNameTheKnownOnes) {
+  for (const char* line : {"service show nosuch", "backend list --service nosuch",
+                           "flow list --service nosuch", "counters --service nosuch"}) {
+    Ran ran = flarectl(line);
+    EXPECT_EQ(ran.code, kNotFound) << line;
+    EXPECT_NE(ran.err.find("there is dns6, web"), std::string::npos) << ran.err;
+  }
+}
+
+TEST_F(CommandTest, WrongUsageIsExitCodeTwo) {
+  for (const char* line :
+       {"", "bogus", "service", "-o xml status", "share set web 1.5", "share set web -0.1",
+        "share set web nan", "simulate --src 192.0.2.1 --dst 192.0.2.2:80",
+        "simulate --src 192.0.2.1:1 --dst [2001:db8::1]:80", "detach", "backend drain web nowhere",
+        "counters --watch 0"}) {
+    Ran ran = flarectl(line);
+    EXPECT_EQ(ran.code, kUsage) << line;
+    EXPECT_EQ(ran.out, "") << line;
+    EXPECT_NE(ran.err, "") << line;
+  }
+}
+
+TEST_F(CommandTest, ServiceShowHasEveryFigure) {
+  Json service = flarectl("-o json service show web").json()["service"];
+  EXPECT_EQ(service["frontend"], "192.0.2.10:80");
+  EXPECT_EQ(service["share_applied"], 0.25);
+  EXPECT_EQ(service["capacity_rps"], 438.0);
+  EXPECT_EQ(service["tiers"]["vm"]["flows_new"], 26'000);
+  EXPECT_EQ(service["tiers"]["serverless"]["flows_new"], 4720);
+  EXPECT_EQ(service["spilled"], (Json{{"share", 4700}, {"bucket", 20}}));
+  EXPECT_EQ(service["refused"]["spend-rate"], 17);
+  EXPECT_EQ(service["active"], 3);
+  EXPECT_EQ(service["snat"], Json::array({"192.0.2.10"}));
+  EXPECT_NEAR(service["worst_cost_per_hour_usd"].get<double>(), 500'000 * 2629e-9, 1e-9);
+}
+
+TEST_F(CommandTest, TheWorstCostKnowsTheRateLimitToo) {
+  FilledService web = usual_service("web", "192.0.2.10:80", 6, 0);
+  web.service.hour_budget = 1'000'000'000;
+  web.service.spend_interval_ns = kSecondNs;
+  web.service.spend_depth_ns = 10 * kSecondNs;
+  ASSERT_TRUE(put_service(maps(), web));
+  Json service = flarectl("-o json service show web").json()["service"];
+  EXPECT_NEAR(service["worst_cost_per_hour_usd"].get<double>(), 3610 * 2629e-9, 1e-9);
+}
+
+TEST_F(CommandTest, OnlyThisHoursSpillsCountAgainstTheBudget) {
+  std::uint64_t hour = MonotonicClock().now_ns() / (3600 * kSecondNs);
+  maps().admission.set(0, &flare_admission::hour, hour << 40 | 1234);
+  EXPECT_EQ(flarectl("-o json service show web").json()["service"]["hour_used"], 1234);
+  maps().admission.set(0, &flare_admission::hour, (hour + 1) << 40 | 1234);
+  EXPECT_EQ(flarectl("-o json service show web").json()["service"]["hour_used"], 0);
+}
+
+TEST_F(CommandTest, BackendsAreListedWithStateAndWeight) {
+  Json all = flarectl("-o json backend list").json()["backends"];
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all[1]["backend"], "198.51.100.2:8080");
+  EXPECT_EQ(all[1]["state"], "draining");
+  EXPECT_EQ(all[0]["weight"], 3);
+  EXPECT_EQ(flarectl("-o json backend list --service dns6").json()["backends"].size(), 1U);
+}
+
+TEST_F(CommandTest, FlowsAreListedFilteredAndCounted) {
+  Json flows = flarectl("-o json flow list").json();
+  ASSERT_EQ(flows["flows"].size(), 3U);
+  EXPECT_EQ(flows["truncated"], false);
+  EXPECT_EQ(flows["flows"][0]["state"], "established");
+  EXPECT_EQ(flows["flows"][0]["bytes_out"], 92'400);
+  flows = flarectl("-o json flow list --backend 198.51.100.2:8080").json();
+  ASSERT_EQ(flows["flows"].size(), 1U);
+  EXPECT_EQ(flows["flows"][0]["client"], "203.0.113.9:51515");
+  EXPECT_EQ(flows["flows"][0]["snat"], "192.0.2.10:10300");
+  EXPECT_EQ(flarectl("-o json flow list --limit 2").json()["truncated"], true);
+  EXPECT_EQ(flarectl("-o json flow list --service dns6").json()["flows"].size(), 0U);
+  Json count = flarectl("-o json flow count").json();
+  EXPECT_EQ(count["flows"], 3);
+  EXPECT_EQ(count["groups"][0]["by_state"]["established"], 2);
+}
+
+TEST_F(CommandTest, TheReasonsOfAHookAddUpToWhatItSaw) {
+  Json hooks = flarectl("-o json counters").json()["hooks"];
+  for (const auto& [name, hook] : hooks.items()) {
+    std::uint64_t by_reason = 0;
+    for (const Json& reason : hook["reasons"]) by_reason += reason["count"].get<std::uint64_t>();
+    std::uint64_t by_fate = 0;
+    for (const auto& [fate, count] : hook["by_fate"].items()) by_fate += count.get<std::uint64_t>();
+    EXPECT_EQ(by_reason, hook["seen"]) << name;
+    EXPECT_EQ(by_fate, hook["seen"]) << name;
+  }
+  EXPECT_GE(hooks["tc-ingress"]["seen"], 31'027);
+  EXPECT_EQ(hooks["tc-ingress"]["by_fate"]["forward"], 4720);
+  EXPECT_EQ(hooks["tc-ingress"]["by_fate"]["drop"], 7);
+}
+
+TEST_F(CommandTest, NatCountsPortsByBackendAndAddress) {
+  Json nat = flarectl("-o json nat").json();
+  EXPECT_EQ(nat["port_min"], 10240);
+  ASSERT_EQ(nat["pools"].size(), 2U);
+  EXPECT_EQ(nat["pools"][0]["backend"], "198.51.100.1:8080");
+  EXPECT_EQ(nat["pools"][0]["ports_used"], 2);
+  EXPECT_EQ(nat["pools"][0]["ports"], 19'760);
+}
+
+TEST_F(CommandTest, HeadersCanBeLeftOut) {
+  Ran with = flarectl("backend list");
+  Ran without = flarectl("backend list --no-headers");
+  EXPECT_EQ(with.out.substr(0, 7), "SERVICE");
+  EXPECT_EQ(without.out.substr(0, 3), "web");
+}
+
+TEST_F(CommandTest, ADeadAgentsDatapathIsDetachedDirectly) {
+  datapath_.reset();
+  Ran one = flarectl("detach --interface fc0 --yes");
+  EXPECT_EQ(one.code, kOk);
+  EXPECT_NE(one.out.find("detached fc0"), std::string::npos);
+  EXPECT_EQ(flarectl("detach --interface fc0 --yes").code, kNotFound);
+  Ran all = flarectl("-o json detach --yes");
+  EXPECT_EQ(all.code, kOk);
+  EXPECT_EQ(all.json()["links"], 3);
+  EXPECT_FALSE(std::filesystem::exists(pin_dir_));
+}
+
+}  // namespace
+}  // namespace flare::ctl
