@@ -1,0 +1,32 @@
+// The machine that is measured on: what it is, and how this process holds still on it.
+#pragma once
+
+#include <string>
+
+namespace flare::bench {
+
+struct Machine {
+  std::string cpu;
+  std::string kernel;
+  unsigned cpus = 0;
+  double load = 0;  ///< of the last minute, before the run
+};
+Machine this_machine();
+
+/// Ties this process to one CPU. Throws std::runtime_error where there is no such CPU.
+void pin_to_cpu(int cpu);
+
+/// Takes the CPU before ordinary processes do while it lives. Where it may not, it does nothing.
+class Precedence {
+ public:
+  Precedence();
+  ~Precedence();
+  Precedence(const Precedence&) = delete;
+  Precedence& operator=(const Precedence&) = delete;
+  bool granted() const { return granted_; }
+
+ private:
+  bool granted_ = false;
+};
+
+}  // namespace flare::bench
