@@ -14,6 +14,7 @@
 
 #include "admit.bpf.h"
 #include "answer.bpf.h"
+#include "fragment.bpf.h"
 
 /* What shall be done with a packet that is translated. */
 struct decision {
@@ -23,6 +24,8 @@ struct decision {
 	__u32 backend_id;
 	__u8 dir;
 	__u8 is_new;
+	__u8 cause; /* of a new one: FLARE_SPILL_* */
+	__u64 hash; /* of a new one */
 };
 
 /* A packet that matches an entry leaves as its peer turned round; abi.h, struct flare_flow. */
@@ -41,13 +44,7 @@ static __always_inline void decision_follow(struct decision *d, struct flare_flo
 static __always_inline enum flare_reason follow_fragment(const struct packet *pkt,
 							 struct decision *d)
 {
-	struct flare_fragment_key key = {
-		.src = pkt->flow.src,
-		.dst = pkt->flow.dst,
-		.id = pkt->fragment_id,
-		.proto = pkt->flow.proto,
-	};
-	struct flare_fragment *first = bpf_map_lookup_elem(&fragments, &key);
+	struct flare_fragment *first = fragment_find(pkt);
 
 	if (!first)
 		return FLARE_REASON_FRAGMENT_NO_FLOW;
@@ -57,28 +54,6 @@ static __always_inline enum flare_reason follow_fragment(const struct packet *pk
 	d->backend_id = first->backend_id;
 	d->dir = first->dir;
 	return FLARE_REASON_SPILL_FRAGMENT;
-}
-
-/* Lets the later fragments of this datagram follow its first one. */
-__noinline int remember_fragment(const struct packet *pkt, const struct translation *to,
-				 __u32 service_id, __u32 backend_id, __u32 dir)
-{
-	struct flare_fragment_key key = {};
-	struct flare_fragment first = {};
-
-	if (!pkt || !to)
-		return -1;
-	key.src = pkt->flow.src;
-	key.dst = pkt->flow.dst;
-	key.id = pkt->fragment_id;
-	key.proto = pkt->flow.proto;
-	first.new_src = to->src;
-	first.new_dst = to->dst;
-	first.seen_ns = bpf_ktime_get_coarse_ns();
-	first.service_id = service_id;
-	first.backend_id = backend_id;
-	first.dir = dir;
-	return (int)bpf_map_update_elem(&fragments, &key, &first, BPF_ANY);
 }
 
 /*
@@ -127,7 +102,6 @@ spill(const struct flare_service *svc, struct flare_admission *adm,
 {
 	__u32 backend_id = svc->snat_count ? backend_pick(svc->id, hash) : 0;
 	struct flare_backend *backend = bpf_map_lookup_elem(&backends, &backend_id);
-	struct flare_backend_counters *counters;
 	struct flare_flow *flow;
 	int refusal;
 
@@ -144,13 +118,41 @@ spill(const struct flare_service *svc, struct flare_admission *adm,
 
 	decision_follow(d, flow);
 	d->is_new = 1;
-	row->spilled[cause]++;
-	row->tier[FLARE_TIER_SERVERLESS].flows_new++;
-	counters = backend_counters_find(backend_id);
-	if (counters)
-		counters->traffic.flows_new++;
-	*(volatile __u64 *)&adm->last_spill_ns = now_ns;
+	d->cause = cause;
+	d->hash = hash;
 	return FLARE_REASON_SPILL_NEW;
+}
+
+/* Counts a new flow of the serverless tier, once it is known to have a way out. */
+static __always_inline void spill_count_new(const struct decision *d)
+{
+	struct flare_backend_counters *backend = backend_counters_find(d->backend_id);
+	struct flare_service_counters *row = service_counters_find(d->service_id);
+	struct flare_admission *adm = admission_find(d->service_id);
+
+	if (row) {
+		row->spilled[d->cause & 3]++;
+		row->tier[FLARE_TIER_SERVERLESS].flows_new++;
+	}
+	if (backend)
+		backend->traffic.flows_new++;
+	if (adm)
+		*(volatile __u64 *)&adm->last_spill_ns = bpf_ktime_get_ns();
+}
+
+/* Whether a packet claims to come from an address that we send from ourselves. */
+static __always_inline int source_is_ours(const struct flare_service *svc,
+					  const struct flare_addr *src)
+{
+	int i;
+
+	for (i = 0; i < FLARE_SNAT_ADDRS_MAX; i++) {
+		if (i >= svc->snat_count)
+			return 0;
+		if (addr_equal(src, &svc->snat[i]))
+			return 1;
+	}
+	return 0;
 }
 
 /* The first packet of a flow: TCP SYN without ACK, or a datagram without an entry. */
@@ -225,6 +227,8 @@ static __always_inline enum flare_reason decide_service(const struct flare_servi
 		return FLARE_REASON_NOT_PUNTED;
 	if (!packet_opens(pkt))
 		return FLARE_REASON_VM_KNOWN;
+	if (source_is_ours(svc, &pkt->flow.src))
+		return FLARE_REASON_SPOOF;
 	return decide_new(svc, pkt, d);
 }
 
@@ -247,6 +251,8 @@ static __always_inline enum flare_reason decide(const struct packet *pkt, struct
 	};
 	struct flare_service *svc;
 
+	if (pkt->l2_multicast)
+		return FLARE_REASON_NOT_UNICAST;
 	if (pkt->kind == PACKET_LATER_FRAGMENT)
 		return follow_fragment(pkt, d);
 	if (pkt->kind == PACKET_ICMP_ERROR)
@@ -310,12 +316,18 @@ static __always_inline enum flare_reason decide_route(hook_ctx *ctx, const struc
 	}
 }
 
-/* A new flow that has no way out goes to the VM tier after all. */
+/*
+ * A new flow that has no way out goes to the VM tier after all. It was not counted as new yet, so
+ * that its end is not to be counted either.
+ */
 static __always_inline enum flare_reason abandon(const struct packet *pkt, struct decision *d)
 {
 	struct flare_service_counters *row = service_counters_find(d->service_id);
 
+	if (d->flow)
+		__sync_fetch_and_or(&d->flow->flags, FLARE_FLOW_CLOSED);
 	flow_remove(&pkt->flow);
+	vm_flow_remember(pkt, d->hash, bpf_ktime_get_ns());
 	if (row) {
 		row->refused[FLARE_REFUSAL_NO_ROUTE]++;
 		row->tier[FLARE_TIER_VM].flows_new++;
@@ -379,10 +391,12 @@ static __always_inline void count(hook_ctx *ctx, enum flare_hook hook, enum flar
 		if (d->flow)
 			flow_touch(d->flow, pkt, hook_segments(ctx));
 		if (pkt->first_fragment)
-			remember_fragment(pkt, &d->to, d->service_id, d->backend_id, d->dir);
+			fragment_remember(pkt, &d->to, d->service_id, d->backend_id, d->dir);
 	} else if (reason >= FLARE_REASON_VM_NEW && reason <= FLARE_REASON_VM_OVERLOAD) {
 		vm_count(d->service_id, pkt, FLARE_DIR_FORWARD, hook_segments(ctx));
 	}
+	if (pkt->first_fragment && !reason_forwards(reason))
+		fragment_forget(pkt);
 }
 
 /* Turns the packet into the answer that `reason` asks for. Returns the hook's verdict. */
@@ -429,6 +443,8 @@ static __always_inline int ingress(hook_ctx *ctx, enum flare_hook hook)
 		reason = decide_route(ctx, &pkt, &d, reason, &route, &hop);
 		if (reason == FLARE_REASON_NO_ROUTE && d.is_new)
 			reason = abandon(&pkt, &d);
+		else if (d.is_new)
+			spill_count_new(&d);
 	}
 	if (hook == FLARE_HOOK_TC_COMPANION && reason < FLARE_REASON_SPILL_NEW)
 		reason = FLARE_REASON_NOT_PUNTED;

@@ -33,12 +33,10 @@ enum packet_kind {
 struct packet {
 	/*
 	 * Addresses and ports as the packet has them. Of an ICMP error: of the packet it quotes,
-	 * turned round, so that it finds the entry that would carry it back. Of a later fragment:
-	 * no ports.
+	 * turned round, so that it finds the entry that would carry it back; `dst` is the error's
+	 * own, too. Of a later fragment: no ports.
 	 */
 	struct flare_flow_key flow;
-	struct flare_addr icmp_src; /* of an ICMP error: its own addresses */
-	struct flare_addr icmp_dst;
 	__u32 l3;
 	__u32 l4;
 	__u32 inner_l3; /* of the quoted packet */
@@ -51,10 +49,9 @@ struct packet {
 	__u8 l2_tags; /* VLAN tags in the frame; a tag in metadata does not count */
 	__u8 l2_multicast;
 	__u8 first_fragment;
-	__u8 dont_fragment;
+	__u8 fragment_proto; /* what follows the fragment header, in every fragment alike */
 	__u8 ttl;
 	__u8 plain; /* no IP options, no extension headers */
-	__u8 icmp_proto; /* of an ICMP error: PROTO_ICMP or PROTO_ICMPV6 */
 	__u8 tcp_flags;
 	__u8 tcp_header_bytes;
 	__u8 udp_no_checksum;
@@ -117,6 +114,12 @@ static __always_inline int addr_equal(const struct flare_addr *a, const struct f
 	       a->word[0] == b->word[0];
 }
 
+/* Whether this is the form that IPv4 addresses have here, which no IPv6 packet may carry. */
+static __always_inline int addr_is_v4(const struct flare_addr *addr)
+{
+	return !addr->word[0] && !addr->word[1] && addr->word[2] == bpf_htonl(0xffff);
+}
+
 /* Whether nobody may send from this address: "this host", loopback, multicast, reserved. */
 static __always_inline int addr_is_martian(const struct flare_addr *addr)
 {
@@ -133,8 +136,7 @@ static __always_inline int addr_is_martian(const struct flare_addr *addr)
 
 /*
  * Judges the options in [offset, end_offset): PARSED, or that there is a source route among them,
- * or more of them than any sender has a use for. Options after one of an impossible length are not
- * looked at: the stack refuses them.
+ * one of an impossible length, or more of them than any sender has a use for.
  */
 static __always_inline enum flare_reason parse_ipv4_options(void *data, void *end, __u32 offset,
 							    __u32 end_offset)
@@ -142,17 +144,22 @@ static __always_inline enum flare_reason parse_ipv4_options(void *data, void *en
 	int i;
 
 	for (i = 0; i < IPV4_OPTIONS_MAX; i++) {
+		/* the second byte may be that of the next header */
 		__u8 *option = packet_at(data, end, offset, 2);
 
-		if (!option || offset >= end_offset || *option == IPOPT_EOL)
+		if (offset >= end_offset)
+			return offset == end_offset ? PARSED : FLARE_REASON_BAD_IP_HEADER;
+		if (!option)
+			return FLARE_REASON_TRUNCATED;
+		if (*option == IPOPT_EOL)
 			return PARSED;
 		if (*option == IPOPT_LSRR || *option == IPOPT_SSRR)
 			return FLARE_REASON_SOURCE_ROUTE;
-		if (*option != IPOPT_NOP && option[1] < 2)
-			return PARSED;
+		if (*option != IPOPT_NOP && (offset + 1 == end_offset || option[1] < 2))
+			return FLARE_REASON_BAD_IP_HEADER;
 		offset += *option == IPOPT_NOP ? 1 : option[1];
 	}
-	return FLARE_REASON_BAD_IP_HEADER;
+	return offset == end_offset ? PARSED : FLARE_REASON_BAD_IP_HEADER;
 }
 
 /* Reads the IPv4 header. `frame_bytes`: bytes of the whole frame, over all its buffers. */
@@ -181,8 +188,8 @@ static __always_inline enum flare_reason parse_ipv4(struct cursor *cur, struct p
 
 	frag = bpf_ntohs(ip->frag_off);
 	pkt->fragment_id = bpf_htonl(bpf_ntohs(ip->id));
+	pkt->fragment_proto = ip->protocol;
 	pkt->first_fragment = (frag & (IP_MF | IP_OFFSET_MASK)) == IP_MF;
-	pkt->dont_fragment = !!(frag & IP_DF);
 	if (frag & IP_OFFSET_MASK)
 		pkt->kind = PACKET_LATER_FRAGMENT;
 
@@ -206,21 +213,23 @@ static __always_inline enum flare_reason parse_extensions(struct cursor *cur, st
 {
 	int i;
 
-	for (i = 0; i < EXT_HEADERS_MAX; i++) {
-		struct ipv6_opt_hdr *ext;
+	for (i = 0; i <= EXT_HEADERS_MAX; i++) {
 		struct frag_hdr *frag;
+		__u8 *ext; /* next header, length in 8 bytes less one, type, segments left */
 		__u32 rest;
 
 		switch (*proto) {
 		case NEXTHDR_HOP_BY_HOP:
 		case NEXTHDR_ROUTING:
 		case NEXTHDR_DESTINATION:
-			ext = cursor_take(cur, sizeof(struct ipv6_opt_hdr));
+			ext = cursor_take(cur, 8);
 			if (!ext)
 				return FLARE_REASON_TRUNCATED;
-			*proto = ext->nexthdr;
-			rest = ext->hdrlen * 8 + 6;
-			if (!cursor_take(cur, rest))
+			if (*proto == NEXTHDR_ROUTING && ext[3])
+				return FLARE_REASON_SOURCE_ROUTE;
+			*proto = ext[0];
+			rest = ext[1] * 8;
+			if (rest && !cursor_take(cur, rest))
 				return FLARE_REASON_BAD_EXT_HEADER;
 			break;
 		case NEXTHDR_FRAGMENT:
@@ -229,6 +238,7 @@ static __always_inline enum flare_reason parse_extensions(struct cursor *cur, st
 				return FLARE_REASON_TRUNCATED;
 			*proto = frag->nexthdr;
 			pkt->fragment_id = frag->identification;
+			pkt->fragment_proto = frag->nexthdr;
 			if (frag->frag_off & bpf_htons(0xfff8)) {
 				pkt->kind = PACKET_LATER_FRAGMENT;
 				pkt->plain = 0;
@@ -255,7 +265,6 @@ static __always_inline enum flare_reason parse_ipv6(struct cursor *cur, struct p
 		return FLARE_REASON_BAD_IP_HEADER;
 	pkt->is_v6 = 1;
 	pkt->plain = 1;
-	pkt->dont_fragment = 1;
 	pkt->ttl = ip->hop_limit;
 	pkt->bytes = bpf_ntohs(ip->payload_len) + sizeof(*ip);
 	if (!ip->payload_len && gso) /* BIG TCP */
@@ -264,6 +273,9 @@ static __always_inline enum flare_reason parse_ipv6(struct cursor *cur, struct p
 		return FLARE_REASON_TRUNCATED;
 	addr_from_v6(&pkt->flow.src, &ip->saddr);
 	addr_from_v6(&pkt->flow.dst, &ip->daddr);
+	/* it would be taken for a packet of the IPv4 service */
+	if (addr_is_v4(&pkt->flow.src) || addr_is_v4(&pkt->flow.dst))
+		return FLARE_REASON_MARTIAN;
 	*proto = ip->nexthdr;
 	return parse_extensions(cur, pkt, proto);
 }
@@ -308,6 +320,7 @@ static __always_inline int icmp_is_error(__u8 is_v6, __u8 type)
 /* Reads the packet that an ICMP error quotes; 8 bytes of its transport header are enough. */
 static __always_inline enum flare_reason parse_quote(struct cursor *cur, struct packet *pkt)
 {
+	struct flare_addr sent_to = pkt->flow.dst;
 	__be16 *ports;
 
 	pkt->inner_l3 = cur->offset;
@@ -318,6 +331,8 @@ static __always_inline enum flare_reason parse_quote(struct cursor *cur, struct 
 			return FLARE_REASON_ICMP_NO_FLOW;
 		addr_from_v6(&pkt->flow.dst, &ip->saddr);
 		addr_from_v6(&pkt->flow.src, &ip->daddr);
+		if (addr_is_v4(&pkt->flow.src) || addr_is_v4(&pkt->flow.dst))
+			return FLARE_REASON_ICMP_NO_FLOW;
 		pkt->flow.proto = ip->nexthdr;
 	} else {
 		struct iphdr *ip = cursor_take(cur, sizeof(*ip));
@@ -333,11 +348,14 @@ static __always_inline enum flare_reason parse_quote(struct cursor *cur, struct 
 		if (options && !cursor_take(cur, options))
 			return FLARE_REASON_ICMP_NO_FLOW;
 	}
+	/* an error goes to the source of what it quotes */
+	if (!addr_equal(&sent_to, &pkt->flow.dst))
+		return FLARE_REASON_ICMP_NO_FLOW;
 	if (pkt->flow.proto != PROTO_TCP && pkt->flow.proto != PROTO_UDP)
 		return FLARE_REASON_ICMP_NO_FLOW;
 	pkt->inner_l4 = cur->offset;
 	ports = cursor_take(cur, 8);
-	if (!ports)
+	if (!ports || cur->offset > pkt->l3 + pkt->bytes)
 		return FLARE_REASON_ICMP_NO_FLOW;
 	pkt->flow.dport = ports[0];
 	pkt->flow.sport = ports[1];
@@ -352,10 +370,10 @@ static __always_inline enum flare_reason parse_icmp(struct cursor *cur, struct p
 		return FLARE_REASON_TRUNCATED;
 	if (!icmp_is_error(pkt->is_v6, icmp->type))
 		return FLARE_REASON_ICMP_NOT_ERROR;
+	/* no router sends an error in fragments, and the later ones could not be followed */
+	if (pkt->first_fragment)
+		return FLARE_REASON_ICMP_NO_FLOW;
 	pkt->kind = PACKET_ICMP_ERROR;
-	pkt->icmp_proto = pkt->is_v6 ? PROTO_ICMPV6 : PROTO_ICMP;
-	pkt->icmp_src = pkt->flow.src;
-	pkt->icmp_dst = pkt->flow.dst;
 	return parse_quote(cur, pkt);
 }
 
@@ -417,8 +435,6 @@ static __always_inline enum flare_reason packet_parse(struct packet *pkt, void *
 /* What is wrong with a packet whose ports are ours, or PARSED: nothing. */
 static __always_inline enum flare_reason packet_defect(const struct packet *pkt)
 {
-	if (pkt->l2_multicast)
-		return FLARE_REASON_NOT_UNICAST;
 	if (addr_equal(&pkt->flow.src, &pkt->flow.dst))
 		return pkt->flow.sport == pkt->flow.dport ? FLARE_REASON_LAND : FLARE_REASON_SPOOF;
 	if (addr_is_martian(&pkt->flow.src))

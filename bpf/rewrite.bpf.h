@@ -150,6 +150,8 @@ static __always_inline __u64 rewrite_quoted_check(void *data, void *end, const s
 	if (pkt->flow.proto == PROTO_UDP && !old)
 		return sum;
 	csum_fix(check, change);
+	if (pkt->flow.proto == PROTO_UDP && !*check)
+		*check = 0xffff;
 	return csum_change(sum, old, *check);
 }
 
@@ -165,6 +167,16 @@ static __always_inline int rewrite_icmp(void *data, void *end, const struct pack
 	__u64 address_change, port_change, sum = 0;
 	__be16 *ports;
 
+	if (pkt->is_v6) {
+		struct ipv6hdr *ip = packet_at(data, end, pkt->l3, sizeof(*ip));
+		struct flare_addr sender;
+
+		if (!ip)
+			return -1;
+		addr_from_v6(&sender, &ip->saddr);
+		sum = csum_change_addr(sum, &sender, new_src);
+		sum = csum_change_addr(sum, &pkt->flow.dst, new_dst);
+	}
 	if (rewrite_ip(data, end, pkt->l3, pkt->is_v6, new_src, new_dst))
 		return -1;
 	/* the quote ran from flow.dst to flow.src: pkt->flow is the quote turned round */
@@ -180,8 +192,6 @@ static __always_inline int rewrite_icmp(void *data, void *end, const struct pack
 			return -1;
 		addr_to_v6(&ip->saddr, &to->src);
 		addr_to_v6(&ip->daddr, &to->dst);
-		sum = csum_change_addr(sum, &pkt->icmp_src, new_src);
-		sum = csum_change_addr(sum, &pkt->icmp_dst, new_dst);
 		sum += address_change;
 	} else {
 		struct iphdr *ip = packet_at(data, end, pkt->inner_l3, sizeof(*ip));
