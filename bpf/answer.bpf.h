@@ -64,45 +64,36 @@ static __always_inline int answer_ipv6(void *data, void *end, __u32 payload_byte
 	return 0;
 }
 
-#define TCP_OPTION_WORDS_MAX 10
-
-/* How the sum of a segment changes when its options go. Returns -1 where they are cut short. */
-static __always_inline int tcp_options_leave(void *data, void *end, const struct packet *pkt,
-					     __u64 *sum)
+/* The sum of the TCP pseudo-header; the direction does not matter to it. */
+static __always_inline __u64 tcp_pseudo_sum(const struct packet *pkt, __u32 tcp_bytes)
 {
-	__u32 words = (pkt->tcp_header_bytes - sizeof(struct tcphdr)) / 4;
-	__u32 i;
+	__u64 sum = (__u64)bpf_htonl(tcp_bytes) + bpf_htonl(PROTO_TCP);
 
-	for (i = 0; i < TCP_OPTION_WORDS_MAX; i++) {
-		__be32 *word;
-
-		if (i >= words)
-			break;
-		word = packet_at(data, end, pkt->l4 + sizeof(struct tcphdr) + i * 4, 4);
-		if (!word)
-			return -1;
-		*sum = csum_change(*sum, *word, 0);
-	}
-	return 0;
+	if (!pkt->is_v6)
+		return sum + pkt->flow.src.word[3] + pkt->flow.dst.word[3];
+	sum += (__u64)pkt->flow.src.word[0] + pkt->flow.src.word[1] + pkt->flow.src.word[2] +
+	       pkt->flow.src.word[3];
+	return sum + pkt->flow.dst.word[0] + pkt->flow.dst.word[1] + pkt->flow.dst.word[2] +
+	       pkt->flow.dst.word[3];
 }
 
 /*
  * Answers a TCP segment with a reset (RFC 9293, 3.10.7.1): without ACK its acknowledgment covers
- * the segment, else its sequence number is what the segment acknowledged.
+ * the segment, else its sequence number is what the segment acknowledged. A segment whose checksum
+ * is still partial (the pseudo-header's sum alone, from a sender on this host) gives a partial one.
  */
 static __always_inline int answer_reset(hook_ctx *ctx, const struct packet *pkt)
 {
-	__u32 payload = pkt->l3 + pkt->bytes - pkt->l4 - pkt->tcp_header_bytes;
-	struct csum_delta delta = {};
-	__be32 seq = 0, ack = 0;
+	__u32 tcp_bytes = pkt->l3 + pkt->bytes - pkt->l4;
 	struct tcphdr *tcp;
+	__be32 *words;
+	__u64 pseudo;
 	__be16 port;
-	__u8 flags;
+	int partial;
 
-	if (!answer_possible(pkt) || pkt->tcp_flags & TCP_RST || payload)
+	if (!answer_possible(pkt) || pkt->tcp_flags & TCP_RST)
 		return HOOK_DROP;
-	if (tcp_options_leave(hook_data(ctx), hook_data_end(ctx), pkt, &delta.payload) ||
-	    hook_trim(ctx, pkt->l4 + sizeof(*tcp)) ||
+	if (hook_trim(ctx, pkt->l4 + sizeof(*tcp)) ||
 	    answer_swap_link(hook_data(ctx), hook_data_end(ctx)))
 		return HOOK_DROP;
 	if (pkt->is_v6 ? answer_ipv6(hook_data(ctx), hook_data_end(ctx), sizeof(*tcp))
@@ -113,30 +104,26 @@ static __always_inline int answer_reset(hook_ctx *ctx, const struct packet *pkt)
 	tcp = packet_at(hook_data(ctx), hook_data_end(ctx), pkt->l4, sizeof(*tcp));
 	if (!tcp)
 		return HOOK_DROP;
-	flags = TCP_RST;
-	if (pkt->tcp_flags & TCP_ACK) {
-		seq = tcp->ack_seq;
-	} else {
-		ack = bpf_htonl(bpf_ntohl(tcp->seq) + !!(pkt->tcp_flags & TCP_SYN) +
-				!!(pkt->tcp_flags & TCP_FIN));
-		flags |= TCP_ACK;
-	}
-	/* the options are gone, the pseudo-header's length shrinks, four words change */
-	delta.pseudo = csum_change(0, bpf_htons(pkt->tcp_header_bytes), bpf_htons(sizeof(*tcp)));
-	delta.payload = csum_change(delta.payload, tcp->seq, seq);
-	delta.payload = csum_change(delta.payload, tcp->ack_seq, ack);
-	delta.payload = csum_change(delta.payload, ((__be32 *)tcp)[3],
-				    bpf_htonl(5U << 28 | (__u32)flags << 16));
-	delta.payload = csum_change(delta.payload, tcp->urg_ptr, 0);
+	partial = tcp->check == csum_fold16(tcp_pseudo_sum(pkt, tcp_bytes));
 	port = tcp->source;
 	tcp->source = tcp->dest;
 	tcp->dest = port;
-	tcp->seq = seq;
-	tcp->ack_seq = ack;
-	((__be32 *)tcp)[3] = bpf_htonl(5U << 28 | (__u32)flags << 16);
-	tcp->urg_ptr = 0;
-	if (hook_fix_transport(ctx, pkt, &delta))
-		return HOOK_DROP;
+	words = (__be32 *)tcp;
+	if (pkt->tcp_flags & TCP_ACK) {
+		tcp->seq = tcp->ack_seq;
+		tcp->ack_seq = 0;
+		words[3] = bpf_htonl(5U << 28 | TCP_RST << 16);
+	} else {
+		tcp->ack_seq =
+			bpf_htonl(bpf_ntohl(tcp->seq) + tcp_bytes - pkt->tcp_header_bytes +
+				  !!(pkt->tcp_flags & TCP_SYN) + !!(pkt->tcp_flags & TCP_FIN));
+		tcp->seq = 0;
+		words[3] = bpf_htonl(5U << 28 | (TCP_RST | TCP_ACK) << 16);
+	}
+	words[4] = 0; /* checksum, urgent pointer */
+	pseudo = tcp_pseudo_sum(pkt, sizeof(*tcp));
+	tcp->check = partial ? csum_fold16(pseudo)
+			     : ~csum_fold16(pseudo + words[0] + words[1] + words[2] + words[3]);
 	return hook_send_back(ctx);
 }
 
