@@ -136,7 +136,8 @@ static __always_inline int vm_flow_known(const struct packet *pkt, __u64 hash, _
 	if (!known || !set || known->tag != vm_flow_tag(pkt, hash))
 		return 0;
 	life_ns = pkt->flow.proto == PROTO_TCP ? VM_SYN_LIFE_NS : set->udp_replied_ns;
-	if (now_ns - known->seen_ns > life_ns)
+	/* another CPU may have seen it just after `now` was read */
+	if (now_ns > known->seen_ns && now_ns - known->seen_ns > life_ns)
 		return 0;
 	if (pkt->flow.proto == PROTO_UDP)
 		known->seen_ns = now_ns;

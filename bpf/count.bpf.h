@@ -54,8 +54,12 @@ static __always_inline void vm_count(__u32 service_id, const struct packet *pkt,
 {
 	struct flare_service_counters *row = service_counters_find(service_id);
 
-	if (row)
-		traffic_add(&row->tier[FLARE_TIER_VM], pkt, dir, segments);
+	if (!row)
+		return;
+	traffic_add(&row->tier[FLARE_TIER_VM], pkt, dir, segments);
+	if (pkt->flow.proto == PROTO_TCP &&
+	    (pkt->tcp_flags & TCP_RST || (dir == FLARE_DIR_REVERSE && pkt->tcp_flags & TCP_FIN)))
+		row->tier[FLARE_TIER_VM].flows_closed++;
 }
 
 /* One translated packet, for its service's serverless tier and for its backend. */

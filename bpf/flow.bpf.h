@@ -94,6 +94,26 @@ __noinline int flow_remove(const struct flare_flow_key *key)
 	return 0;
 }
 
+/* As flow_evict, from `embryos`. */
+__noinline int flow_evict_embryo(const struct flare_flow_key *reverse_key)
+{
+	struct flare_flow_key forward_key;
+	struct flare_flow *flow;
+
+	if (!reverse_key)
+		return 0;
+	flow = bpf_map_lookup_elem(&embryos, reverse_key);
+	if (!flow)
+		return 0;
+	forward_key = flow->peer;
+	flow = bpf_map_lookup_elem(&embryos, &forward_key);
+	if (flow)
+		flow_close(flow);
+	bpf_map_delete_elem(&embryos, &forward_key);
+	bpf_map_delete_elem(&embryos, reverse_key);
+	return 0;
+}
+
 /* Removes a flow from `flows` alone, given the reverse entry's key: a port changes hands. */
 __noinline int flow_evict(const struct flare_flow_key *reverse_key)
 {
@@ -199,7 +219,8 @@ __noinline int flow_settle(const struct flare_flow_key *forward_key)
 	if (row)
 		row->handshakes++;
 	adm = admission_find(scratch->forward.service_id);
-	if (adm)
+	/* a flow that was reset in its handshake has had its end counted, and no second one follows */
+	if (adm && !(scratch->forward.flags & FLARE_FLOW_CLOSED))
 		__sync_fetch_and_add(&adm->active, 1);
 	bpf_map_delete_elem(&embryos, &scratch->reverse.peer);
 	bpf_map_delete_elem(&embryos, &scratch->forward.peer);
@@ -289,9 +310,8 @@ static __always_inline void flow_touch(struct flare_flow *flow, const struct pac
 }
 
 /*
- * Reserves a port and records the flow (client key `key`) to a backend. Returns the forward entry
- * as it was written (valid until this CPU's next flow), or NULL where every probe found its port
- * taken.
+ * Reserves a port and records the flow (client key `key`) to a backend. Returns the forward entry,
+ * or NULL where every probe found its port taken.
  */
 static __always_inline struct flare_flow *
 flow_create(const struct flare_flow_key *key, const struct flare_service *svc, __u32 backend_id,
@@ -327,8 +347,13 @@ flow_create(const struct flare_flow_key *key, const struct flare_service *svc, _
 			bpf_htons(nat_port(hash, i, set->nat_port_min, set->nat_port_max));
 		if (row)
 			row->port_probes++;
-		if (bpf_map_update_elem(&embryos, &forward->peer, reverse, BPF_NOEXIST))
-			continue;
+		if (bpf_map_update_elem(&embryos, &forward->peer, reverse, BPF_NOEXIST)) {
+			if (!flow_is_expired(&forward->peer, now_ns))
+				continue;
+			flow_evict_embryo(&forward->peer);
+			if (bpf_map_update_elem(&embryos, &forward->peer, reverse, BPF_NOEXIST))
+				continue;
+		}
 		if (!bpf_map_lookup_elem(&flows, &forward->peer))
 			goto reserved;
 		if (flow_is_expired(&forward->peer, now_ns)) {
@@ -343,7 +368,6 @@ reserved:
 	/* "must not exist": another CPU may have decided a copy of this SYN just now */
 	if (bpf_map_update_elem(&embryos, key, forward, BPF_NOEXIST)) {
 		bpf_map_delete_elem(&embryos, &forward->peer);
-		return bpf_map_lookup_elem(&embryos, key);
 	}
-	return forward;
+	return bpf_map_lookup_elem(&embryos, key);
 }
