@@ -48,40 +48,19 @@ void build_network() {
   run("ip route add 203.0.113.80/28 via 192.0.2.77 && ip -6 route add 2001:db8:5:80::/64 via "
       "2001:db8::77");
   run("ip route add unreachable 203.0.113.96/28 && ip -6 route add unreachable 2001:db8:5:96::/64");
-  run("ip link add side0 type veth peer name side1 && ip link set side0 up && ip link set side1 "
+  run("ip link add side0 address 02:00:00:00:00:03 type veth peer name side1 && ip link set side0 "
+      "up && ip link set side1 "
       "up");
   run("ip route add 203.0.113.112/28 dev side0 && ip -6 route add 2001:db8:5:112::/64 dev side0");
   run("ip neigh replace 203.0.113.112 lladdr 02:00:00:00:00:fd dev side0 nud permanent");
   run("ip -6 neigh replace 2001:db8:5:112::1 lladdr 02:00:00:00:00:fd dev side0 nud permanent");
 }
 
-void clear(const Maps& maps) {
-  std::vector<flare_service_key> services;
-  std::vector<flare_flow_key> flows, embryos;
-  std::vector<flare_fragment_key> fragments;
-  const auto walked = {
-      maps.services.for_each([&](const auto& key, const auto&) { services.push_back(key); }),
-      maps.flows.for_each([&](const auto& key, const auto&) { flows.push_back(key); }),
-      maps.embryos.for_each([&](const auto& key, const auto&) { embryos.push_back(key); }),
-      maps.fragments.for_each([&](const auto& key, const auto&) { fragments.push_back(key); }),
-  };
-  for (const auto& result : walked) ASSERT_TRUE(result);
-  for (const auto& key : services) ASSERT_TRUE(maps.services.erase(key));
-  for (const auto& key : flows) ASSERT_TRUE(maps.flows.erase(key));
-  for (const auto& key : embryos) ASSERT_TRUE(maps.embryos.erase(key));
-  for (const auto& key : fragments) ASSERT_TRUE(maps.fragments.erase(key));
-  for (std::uint32_t id = 0; id < maps.services_max(); ++id) {
-    maps.admission.clear(id);
-    maps.clear_service_counters(id);
-    ASSERT_TRUE(maps.tables.withdraw(id, FLARE_TIER_SERVERLESS));
-  }
-  for (std::uint32_t id = 0; id < maps.backends_max(); ++id) maps.clear_backend_counters(id);
-  for (std::uint32_t slot = 0; slot < maps.vm_flows.max_entries(); ++slot) {
-    const auto seen = maps.vm_flows.lookup(slot);
-    if (seen && seen->tag != 0) {
-      ASSERT_TRUE(maps.vm_flows.update(slot, flare_vm_flow{}));
-    }
-  }
+template <typename Map>
+void erase_all(const Map& map) {
+  std::vector<decltype(map.next(std::declval<MapCursor&>())->front().key)> keys;
+  ASSERT_TRUE(map.for_each([&keys](const auto& key, const auto&) { keys.push_back(key); }));
+  for (const auto& key : keys) ASSERT_TRUE(map.erase(key));
 }
 
 }  // namespace
@@ -127,8 +106,27 @@ void DatapathTest::TearDownTestSuite() {
   EXPECT_TRUE(gone) << (gone ? "" : gone.error().message());
 }
 
+void DatapathTest::forget_packets() {
+  erase_all(maps().flows);
+  erase_all(maps().embryos);
+  erase_all(maps().fragments);
+  for (std::uint32_t id = 0; id < maps().services_max(); ++id) {
+    maps().admission.clear(id);
+    maps().clear_service_counters(id);
+  }
+  for (std::uint32_t id = 0; id < maps().backends_max(); ++id) maps().clear_backend_counters(id);
+  std::vector<std::uint32_t> used;
+  ASSERT_TRUE(maps().vm_flows.for_each([&](std::uint32_t slot, const flare_vm_flow& flow) {
+    if (flow.tag != 0) used.push_back(slot);
+  }));
+  for (const std::uint32_t slot : used) ASSERT_TRUE(maps().vm_flows.update(slot, flare_vm_flow{}));
+}
+
 void DatapathTest::SetUp() {
-  clear(maps());
+  forget_packets();
+  erase_all(maps().services);
+  for (std::uint32_t id = 0; id < maps().services_max(); ++id)
+    ASSERT_TRUE(maps().tables.withdraw(id, FLARE_TIER_SERVERLESS));
   const flare_settings settings = {
       .heartbeat_bound_ns = 60'000'000'000,
       .tcp_handshake_ns = 20'000'000'000,
@@ -182,6 +180,12 @@ Outcome DatapathTest::run_program(flare_hook hook, const Bytes& frame,
   outcome.verdict = options.retval;
   outcome.bytes.resize(options.data_size_out);
   return outcome;
+}
+
+bool DatapathTest::kernel_runs(flare_hook hook, const Bytes& frame) {
+  if (hook == FLARE_HOOK_XDP || frame.size() < 14) return frame.size() >= 14;
+  const int type = frame[12] << 8 | frame[13];
+  return frame.size() >= (type == 0x0800 ? 34U : type == 0x86dd ? 54U : 15U);
 }
 
 Outcome DatapathTest::run_frame(flare_hook hook, const Bytes& frame) {
