@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "kernel/datapath_state.h"
+#include "kernel/libbpf_options.h"
 #include "kernel/privilege.h"
 #include "kernel/program_info.h"
 
@@ -130,7 +131,8 @@ template <typename Skeleton, typename Destroy>
 Result<std::unique_ptr<Skeleton, Destroy>> load_one(const LoadOptions& options,
                                                     const MapSizes& sizes) {
   std::string pin_root = layout_dir(options.pin_dir).string();
-  LIBBPF_OPTS(bpf_object_open_opts, open, .pin_root_path = pin_root.c_str());
+  auto open = libbpf_options<struct bpf_object_open_opts>();
+  open.pin_root_path = pin_root.c_str();
   std::unique_ptr<Skeleton, Destroy> skeleton(Skeleton::open(&open));
   if (!skeleton) return Error::from_errno("cannot read the built-in BPF object", errno);
   auto sized = set_sizes(skeleton->obj, sizes);

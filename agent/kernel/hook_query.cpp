@@ -16,6 +16,7 @@
 #include <span>
 
 #include "base/unique_fd.h"
+#include "kernel/libbpf_options.h"
 
 namespace flare {
 namespace {
@@ -27,7 +28,7 @@ constexpr auto kTcxEgress = static_cast<bpf_attach_type>(47);
 /// The programs that a target (device or cgroup) has for an attach type.
 std::vector<ProgramInfo> query(int target, bpf_attach_type type) {
   std::array<__u32, kProgramsMax> ids{};
-  LIBBPF_OPTS(bpf_prog_query_opts, opts);
+  auto opts = libbpf_options<struct bpf_prog_query_opts>();
   opts.prog_ids = ids.data();
   opts.prog_cnt = kProgramsMax;
   std::vector<ProgramInfo> programs;

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <charconv>
 
+#include "kernel/libbpf_options.h"
 #include "kernel/pin_dir.h"
 #include "kernel/privilege.h"
 
@@ -30,7 +31,7 @@ std::string described(const LinkPins::Name& name) {
 
 /// A new link, or -1 and errno. Generic XDP is never asked for: it would hide a slow path.
 int create(const LinkPins::Name& name, int program_fd) {
-  LIBBPF_OPTS(bpf_link_create_opts, opts);
+  auto opts = libbpf_options<struct bpf_link_create_opts>();
   bpf_attach_type type = name.hook == HookPoint::kTcIngress ? kTcxIngress : kTcxEgress;
   if (name.hook == HookPoint::kXdp) {
     type = BPF_XDP;

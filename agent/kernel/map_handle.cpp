@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 
+#include "kernel/libbpf_options.h"
 #include "kernel/mapped_array.h"
 #include "kernel/privilege.h"
 
@@ -46,7 +47,7 @@ Result<MapHandle> MapHandle::adopt(UniqueFd fd, std::string name) {
 }
 
 Result<MapHandle> MapHandle::open(const std::filesystem::path& path, Access access) {
-  LIBBPF_OPTS(bpf_obj_get_opts, opts);
+  auto opts = libbpf_options<struct bpf_obj_get_opts>();
   if (access == Access::kRead) opts.file_flags = BPF_F_RDONLY;
   UniqueFd fd(bpf_obj_get_opts(path.c_str(), &opts));
   if (!fd) {

@@ -9,6 +9,7 @@
 #include <array>
 
 #include "flarectl_test.h"
+#include "kernel/libbpf_options.h"
 
 namespace flare::ctl {
 namespace {
@@ -164,7 +165,7 @@ TEST_F(SimulateTest, AgreesWithTheKernelOnAThousandFlows) {
     __sk_buff skb{};
     skb.ingress_ifindex = ::if_nametoindex("fc0");
     skb.ifindex = skb.ingress_ifindex;
-    LIBBPF_OPTS(bpf_test_run_opts, opts);
+    auto opts = libbpf_options<struct bpf_test_run_opts>();
     opts.data_in = frame.data();
     opts.data_size_in = static_cast<__u32>(frame.size());
     opts.data_out = out.data();
