@@ -61,5 +61,9 @@ PacketCases all_packet_cases();
 std::uint32_t reason_of(const std::string& word);
 /// The table of docs/packets.md, Markdown.
 std::string packet_table();
+/// What stands between the marks in the file at `path`, and its replacement by packet_table(). Both
+/// throw where the file or its marks cannot be found.
+std::string read_packet_table(const std::string& path);
+void write_packet_table(const std::string& path);
 
 }  // namespace flare::test

@@ -157,7 +157,7 @@ Verdicts DatapathTest::verdicts(flare_hook hook) {
 }
 
 Outcome DatapathTest::run_program(flare_hook hook, const Bytes& frame,
-                                  std::uint32_t ingress_ifindex) {
+                                  std::uint32_t ingress_ifindex, std::uint32_t segment_bytes) {
   Outcome outcome;
   outcome.bytes.resize(frame.size() + 256);
   xdp_md xdp{};
@@ -166,6 +166,10 @@ Outcome DatapathTest::run_program(flare_hook hook, const Bytes& frame,
   __sk_buff skb{};
   skb.ifindex = static_cast<__u32>(ifindex_);
   skb.ingress_ifindex = ingress_ifindex;
+  if (segment_bytes != 0) {
+    skb.gso_size = segment_bytes;
+    skb.gso_segs = static_cast<__u32>((frame.size() + segment_bytes - 1) / segment_bytes);
+  }
 
   LIBBPF_OPTS(bpf_test_run_opts, options);
   options.data_in = frame.data();

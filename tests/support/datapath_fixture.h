@@ -66,6 +66,11 @@ class DatapathTest : public testing::Test {
   Outcome run_quietly(flare_hook hook, const Bytes& frame) {
     return run_program(hook, frame, static_cast<std::uint32_t>(ifindex_));
   }
+  /// As run_quietly, at tc, for a frame that stands for several segments (GSO).
+  Outcome run_super_packet(const Bytes& frame, std::uint32_t segment_bytes) {
+    return run_program(FLARE_HOOK_TC_INGRESS, frame, static_cast<std::uint32_t>(ifindex_),
+                       segment_bytes);
+  }
   /// As a packet that the host itself sends (tc egress), or that came in by `ingress_ifindex`.
   Outcome run_egress(const Bytes& frame, std::uint32_t ingress_ifindex);
 
@@ -97,7 +102,8 @@ class DatapathTest : public testing::Test {
   std::uint16_t nat_port_in_use() const;
 
  private:
-  Outcome run_program(flare_hook hook, const Bytes& frame, std::uint32_t ingress_ifindex);
+  Outcome run_program(flare_hook hook, const Bytes& frame, std::uint32_t ingress_ifindex,
+                      std::uint32_t segment_bytes = 0);
 
   static std::unique_ptr<Datapath> datapath_;
   static int ifindex_;
