@@ -400,7 +400,7 @@ struct flare_traffic {
 	__u64 packets_out;
 	__u64 bytes_out;
 	__u64 flows_new;
-	__u64 flows_closed; /* TCP: FIN from both sides or RST; VM tier: server's FIN or any RST */
+	__u64 flows_closed; /* FIN from both sides, or RST; VM tier: 0, it has no entries to close */
 	__u64 resets_in;
 	__u64 resets_out;
 };
