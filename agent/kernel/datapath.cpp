@@ -131,7 +131,8 @@ template <typename Skeleton, typename Destroy>
 Result<std::unique_ptr<Skeleton, Destroy>> load_one(const LoadOptions& options,
                                                     const MapSizes& sizes) {
   std::string pin_root = layout_dir(options.pin_dir).string();
-  auto open = libbpf_options<struct bpf_object_open_opts>();
+  struct bpf_object_open_opts open;
+  reset_libbpf_options(open);
   open.pin_root_path = pin_root.c_str();
   std::unique_ptr<Skeleton, Destroy> skeleton(Skeleton::open(&open));
   if (!skeleton) return Error::from_errno("cannot read the built-in BPF object", errno);

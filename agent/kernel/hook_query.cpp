@@ -17,6 +17,7 @@
 
 #include "base/unique_fd.h"
 #include "kernel/libbpf_options.h"
+#include "kernel/privilege.h"
 
 namespace flare {
 namespace {
@@ -25,14 +26,19 @@ constexpr std::size_t kProgramsMax = 64;
 constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
 constexpr auto kTcxEgress = static_cast<bpf_attach_type>(47);
 
-/// The programs that a target (device or cgroup) has for an attach type.
-std::vector<ProgramInfo> query(int target, bpf_attach_type type) {
+/// The programs that a target (device or cgroup) has for an attach type; none where the kernel does
+/// not know that type.
+Result<std::vector<ProgramInfo>> query(int target, bpf_attach_type type) {
   std::array<__u32, kProgramsMax> ids{};
-  auto opts = libbpf_options<struct bpf_prog_query_opts>();
+  struct bpf_prog_query_opts opts;
+  reset_libbpf_options(opts);
   opts.prog_ids = ids.data();
   opts.prog_cnt = kProgramsMax;
   std::vector<ProgramInfo> programs;
-  if (bpf_prog_query_opts(target, type, &opts) != 0) return programs;
+  if (bpf_prog_query_opts(target, type, &opts) != 0) {
+    if (errno == EINVAL) return programs;
+    return refused("cannot ask which programs run there", errno, "CAP_NET_ADMIN");
+  }
   for (std::uint32_t i = 0; i < opts.prog_cnt; ++i) programs.push_back(program_info_of_id(ids[i]));
   return programs;
 }
@@ -107,7 +113,9 @@ Result<std::vector<HookUser>> hook_users(std::uint32_t ifindex, std::uint32_t xd
   }
   for (HookPoint hook : {HookPoint::kTcIngress, HookPoint::kTcEgress}) {
     bpf_attach_type type = hook == HookPoint::kTcIngress ? kTcxIngress : kTcxEgress;
-    for (ProgramInfo& program : query(static_cast<int>(ifindex), type)) {
+    auto programs = query(static_cast<int>(ifindex), type);
+    if (!programs) return programs.error();
+    for (ProgramInfo& program : *programs) {
       users.push_back({hook, "tcx", std::move(program)});
     }
     auto added = add_filters(ifindex, hook, users);
@@ -116,7 +124,7 @@ Result<std::vector<HookUser>> hook_users(std::uint32_t ifindex, std::uint32_t xd
   return users;
 }
 
-std::vector<CgroupUser> socket_rewriters() {
+Result<std::vector<CgroupUser>> socket_rewriters() {
   static constexpr std::array<std::pair<const char*, bpf_attach_type>, 6> kHooks{{
       {"connect4", BPF_CGROUP_INET4_CONNECT},
       {"connect6", BPF_CGROUP_INET6_CONNECT},
@@ -127,10 +135,11 @@ std::vector<CgroupUser> socket_rewriters() {
   }};
   std::vector<CgroupUser> users;
   UniqueFd root(::open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!root) return users;
+  if (!root) return Error::from_errno("cannot open /sys/fs/cgroup", errno);
   for (const auto& [name, type] : kHooks) {
     auto programs = query(root.get(), type);
-    if (!programs.empty()) users.push_back({name, std::move(programs)});
+    if (!programs) return programs.error();
+    if (!programs->empty()) users.push_back({name, *std::move(programs)});
   }
   return users;
 }

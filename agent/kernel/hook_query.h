@@ -18,8 +18,7 @@ struct HookUser {
   ProgramInfo program;
 };
 
-/// The programs on all three hooks, in the order in which they run. tcx needs CAP_NET_ADMIN and is
-/// left out without it.
+/// The programs on all three hooks, in the order in which they run. Needs CAP_NET_ADMIN.
 Result<std::vector<HookUser>> hook_users(std::uint32_t ifindex, std::uint32_t xdp_program_id);
 
 /// How many programs each kind of socket-level load balancing has at the root cgroup: "connect4",
@@ -28,6 +27,6 @@ struct CgroupUser {
   std::string hook;
   std::vector<ProgramInfo> programs;
 };
-std::vector<CgroupUser> socket_rewriters();
+Result<std::vector<CgroupUser>> socket_rewriters();
 
 }  // namespace flare

@@ -5,13 +5,12 @@
 
 namespace flare {
 
-/// Options of type `Options`, all 0 (padding too, which libbpf checks) but for the size.
+/// Makes `options` all 0 but for its size. libbpf refuses options whose padding is not 0, so they
+/// are filled where they are: a copy of a struct need not copy its padding.
 template <typename Options>
-Options libbpf_options() {
-  Options options;
+void reset_libbpf_options(Options& options) {
   std::memset(&options, 0, sizeof(options));
   options.sz = sizeof(options);
-  return options;
 }
 
 }  // namespace flare

@@ -31,7 +31,8 @@ std::string described(const LinkPins::Name& name) {
 
 /// A new link, or -1 and errno. Generic XDP is never asked for: it would hide a slow path.
 int create(const LinkPins::Name& name, int program_fd) {
-  auto opts = libbpf_options<struct bpf_link_create_opts>();
+  struct bpf_link_create_opts opts;
+  reset_libbpf_options(opts);
   bpf_attach_type type = name.hook == HookPoint::kTcIngress ? kTcxIngress : kTcxEgress;
   if (name.hook == HookPoint::kXdp) {
     type = BPF_XDP;

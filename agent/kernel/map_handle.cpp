@@ -47,7 +47,8 @@ Result<MapHandle> MapHandle::adopt(UniqueFd fd, std::string name) {
 }
 
 Result<MapHandle> MapHandle::open(const std::filesystem::path& path, Access access) {
-  auto opts = libbpf_options<struct bpf_obj_get_opts>();
+  struct bpf_obj_get_opts opts;
+  reset_libbpf_options(opts);
   if (access == Access::kRead) opts.file_flags = BPF_F_RDONLY;
   UniqueFd fd(bpf_obj_get_opts(path.c_str(), &opts));
   if (!fd) {

@@ -24,7 +24,8 @@ std::string described(std::uint32_t service_id, flare_tier tier) {
 /// A map of 1 + slots entries: the number of slots, then the slots.
 Result<UniqueFd> make_inner(std::span<const std::uint32_t> slots) {
   auto entries = static_cast<__u32>(slots.size() + 1);
-  auto opts = libbpf_options<struct bpf_map_create_opts>();
+  struct bpf_map_create_opts opts;
+  reset_libbpf_options(opts);
   opts.map_flags = BPF_F_INNER_MAP;
   UniqueFd fd(bpf_map_create(BPF_MAP_TYPE_ARRAY, "flare_table", sizeof(__u32), sizeof(__u32),
                              entries, &opts));

@@ -90,8 +90,13 @@ void check_capabilities(Checks& checks) {
 }
 
 void check_socket_rewriters(Checks& checks) {
+  auto users = socket_rewriters();
+  if (!users) {
+    checks.push_back({"socket-lb", "", Health::kNote, users.error().message(), ""});
+    return;
+  }
   std::string found;
-  for (const CgroupUser& user : socket_rewriters()) {
+  for (const CgroupUser& user : *users) {
     found += (found.empty() ? "" : "; ") + user.hook + ": " + user.programs.front().text();
   }
   if (found.empty()) {

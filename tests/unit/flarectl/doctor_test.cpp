@@ -1,9 +1,12 @@
 // What doctor finds in a namespace that was made wrong on purpose.
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
+#include <linux/capability.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "flarectl_test.h"
 
@@ -90,6 +93,24 @@ TEST_F(DoctorTest, NamesOtherProgramsOnTheHooks) {
   std::string text = flarectl("doctor").out;
   EXPECT_NE(text.find("tc-ingress (tcx): 'cni_policy'"), std::string::npos) << text;
   EXPECT_NE(text.find("tc-ingress (clsact): 'cni_policy'"), std::string::npos) << text;
+}
+
+TEST_F(DoctorTest, SaysWhatItMayNotSeeInsteadOfCallingItGood) {
+  pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct none[2]{};
+    if (::syscall(SYS_capset, &header, none) != 0) ::_exit(1);
+    if (health("socket-lb") != "note") ::_exit(2);
+    if (health("hook-users", "fc0") != "note") ::_exit(3);
+    if (health("capabilities") != "note") ::_exit(4);
+    ::_exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0) << "the step that failed";
 }
 
 TEST_F(DoctorTest, FailsWithoutTheAgent) {

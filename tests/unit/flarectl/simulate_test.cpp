@@ -165,7 +165,8 @@ TEST_F(SimulateTest, AgreesWithTheKernelOnAThousandFlows) {
     __sk_buff skb{};
     skb.ingress_ifindex = ::if_nametoindex("fc0");
     skb.ifindex = skb.ingress_ifindex;
-    auto opts = libbpf_options<struct bpf_test_run_opts>();
+    struct bpf_test_run_opts opts;
+    reset_libbpf_options(opts);
     opts.data_in = frame.data();
     opts.data_size_in = static_cast<__u32>(frame.size());
     opts.data_out = out.data();

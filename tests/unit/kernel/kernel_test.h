@@ -40,7 +40,8 @@ inline bool mount_own_bpffs() {
 /// A map of the test's own.
 inline UniqueFd make_map(bpf_map_type type, std::uint32_t key_size, std::uint32_t value_size,
                          std::uint32_t entries, std::uint32_t flags = 0) {
-  auto opts = libbpf_options<struct bpf_map_create_opts>();
+  struct bpf_map_create_opts opts;
+  reset_libbpf_options(opts);
   opts.map_flags = flags;
   return UniqueFd(bpf_map_create(type, "flare_test", key_size, value_size, entries, &opts));
 }
