@@ -24,8 +24,8 @@ allowed() {
 	case $1 in
 	base) echo ;;
 	model) echo base ;;
-	loop | host) echo base ;;
-	kernel | control | discovery) echo "base model" ;;
+	loop) echo base ;;
+	kernel | control | discovery | host) echo "base model" ;;
 	service) echo "base model loop host kernel control discovery" ;;
 	*) echo "?" ;;
 	esac

@@ -21,9 +21,7 @@ class [[nodiscard]] Error {
   const std::string& message() const { return message_; }
 
   /// The same error with what was being attempted in front of it: `what: message`.
-  Error within(std::string_view what) const {
-    return Error(std::string(what) + ": " + message_);
-  }
+  Error within(std::string_view what) const { return Error(std::string(what) + ": " + message_); }
 
  private:
   std::string message_;

@@ -22,11 +22,11 @@ struct BackendConfig {
 
 /// How much a service may spill, so that a flood cannot become a bill.
 struct SpendConfig {
-  double per_second = 500;            ///< spilled flows per second
-  std::uint32_t burst = 500;          ///< of them at once
-  std::uint64_t per_hour = 500'000;   ///< spilled flows in any hour of the clock
-  std::uint32_t active = 0;           ///< concurrent spilled flows; 0 is no limit
-  std::uint32_t ramp_instances = 1000;         ///< growth of concurrent flows ...
+  double per_second = 500;                       ///< spilled flows per second
+  std::uint32_t burst = 500;                     ///< of them at once
+  std::uint64_t per_hour = 500'000;              ///< spilled flows in any hour of the clock
+  std::uint32_t active = 0;                      ///< concurrent spilled flows; 0 is no limit
+  std::uint32_t ramp_instances = 1000;           ///< growth of concurrent flows ...
   std::chrono::milliseconds ramp_every{10'000};  ///< ... in this time (AWS Lambda's published rate)
 };
 
@@ -34,8 +34,8 @@ struct SpendConfig {
 struct PriceConfig {
   double usd_per_gb_second = 0.0000166667;
   double usd_per_million_requests = 0.20;
-  double memory_mb = 1769;   ///< of one instance
-  double duration_ms = 84;   ///< of one request
+  double memory_mb = 1769;  ///< of one instance
+  double duration_ms = 84;  ///< of one request
 };
 
 /// The Flare paper's rule.
@@ -54,13 +54,13 @@ struct ServiceConfig {
   flare_policy policy = FLARE_POLICY_OBSERVE;
   flare_overload overload = FLARE_OVERLOAD_VM;
   flare_fallback fallback = FLARE_FALLBACK_BUCKET;
-  double capacity_rps = 0;                ///< new flows a second that the VM tier serves
+  double capacity_rps = 0;                    ///< new flows a second that the VM tier serves
   std::optional<std::uint32_t> bucket_depth;  ///< tokens; default: max(33, 20 ms of the rate)
-  double min_share = 0;                   ///< of new flows that always go to serverless
+  double min_share = 0;                       ///< of new flows that always go to serverless
   FormulaConfig formula;
   SpendConfig spend;
   PriceConfig price;
-  std::vector<Address> snat;              ///< empty: the frontend's own address
+  std::vector<Address> snat;  ///< empty: the frontend's own address
   std::vector<BackendConfig> serverless;
 };
 
@@ -89,8 +89,8 @@ struct TimeoutConfig {
 struct LimitConfig {
   std::uint32_t services = 256;
   std::uint32_t backends = 4096;
-  std::uint32_t flows = 1'000'000;   ///< translated flows, each of them two entries
-  std::uint32_t embryos = 32'768;    ///< unfinished handshakes
+  std::uint32_t flows = 1'000'000;  ///< translated flows, each of them two entries
+  std::uint32_t embryos = 32'768;   ///< unfinished handshakes
 };
 
 struct AgentConfig {
