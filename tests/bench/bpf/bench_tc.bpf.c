@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* As bench_xdp.bpf.c, for tc ingress. */
-#include "../../../bpf/flare_tc.bpf.c"
+#include "flare_tc.bpf.c"
 
 #include "restore.bpf.h"
 

@@ -3,7 +3,7 @@
  * The XDP datapath as it ships, run on a packet that is made new each time; the same without the
  * datapath, whose cost is to be taken off; and the floor that everything is held against.
  */
-#include "../../../bpf/flare_xdp.bpf.c"
+#include "flare_xdp.bpf.c"
 
 #include "restore.bpf.h"
 
