@@ -43,9 +43,10 @@ static __always_inline __u32 hook_frame_bytes(hook_ctx *ctx)
 
 static __always_inline void hook_pull_headers(hook_ctx *ctx)
 {
-	if (hook_data(ctx) + HOOK_HEADERS_BYTES > hook_data_end(ctx))
-		bpf_skb_pull_data(ctx,
-				  ctx->len < HOOK_HEADERS_BYTES ? ctx->len : HOOK_HEADERS_BYTES);
+	__u32 bytes = ctx->len < HOOK_HEADERS_BYTES ? ctx->len : HOOK_HEADERS_BYTES;
+
+	if (hook_data(ctx) + bytes > hook_data_end(ctx))
+		bpf_skb_pull_data(ctx, bytes);
 }
 
 static __always_inline __u32 hook_gso_bytes(const hook_ctx *ctx)
