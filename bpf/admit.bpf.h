@@ -17,8 +17,7 @@ struct wish {
 /* Whether the agent has tended the weights lately enough for the share to hold. */
 static __always_inline int agent_is_alive(const struct flare_settings *set, __u64 now_ns)
 {
-	__u32 zero = 0;
-	struct flare_heartbeat *heart = bpf_map_lookup_elem(&heartbeat, &zero);
+	struct flare_heartbeat *heart = heartbeat_get();
 
 	/* a beat just after `now` was read is not an old one */
 	return heart && heart->beat_ns &&
@@ -53,17 +52,28 @@ static __always_inline struct wish tier_choose(const struct flare_service *svc,
 	return wish;
 }
 
+/* How long a serverless platform keeps an instance that nobody calls; AWS Lambda: some minutes. */
+#define INSTANCE_IDLE_NS (300 * NSEC_PER_SEC)
+
 /*
  * Whether concurrency may grow past the highest that the serverless tier has reached: it starts
- * instances at a limited rate and answers errors beyond it.
+ * instances at a limited rate and answers errors beyond it. What it had grown to is forgotten when
+ * nothing was spilled for as long as it keeps instances.
  */
 static __always_inline int ramp_allows(const struct flare_service *svc, struct flare_admission *adm,
 				       __u64 now_ns)
 {
 	__u64 active = *(volatile __u64 *)&adm->active;
 	__u64 peak = *(volatile __u64 *)&adm->active_peak;
+	__u64 last_ns = *(volatile __u64 *)&adm->last_spill_ns;
 
-	if (!svc->ramp_interval_ns || active < peak)
+	if (!svc->ramp_interval_ns)
+		return 1;
+	if (now_ns > last_ns && now_ns - last_ns > INSTANCE_IDLE_NS && active < peak) {
+		__sync_val_compare_and_swap(&adm->active_peak, peak, active);
+		peak = active;
+	}
+	if (active < peak)
 		return 1;
 	if (!bucket_take(&adm->ramp_time_ns, now_ns, svc->ramp_interval_ns, svc->ramp_depth_ns))
 		return 0;

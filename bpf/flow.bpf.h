@@ -47,10 +47,35 @@ static __always_inline struct flare_admission *admission_find(__u32 service_id)
 	return bpf_map_lookup_elem(&admission, &service_id);
 }
 
+static __always_inline struct flare_heartbeat *heartbeat_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&heartbeat, &zero);
+}
+
+/* Notes that there are flows, before there is one. Rarely: every packet on every CPU reads it. */
+static __always_inline void flows_note(__u64 now_ns)
+{
+	struct flare_heartbeat *heart = heartbeat_get();
+	__u64 noted_ns;
+
+	if (!heart)
+		return;
+	noted_ns = *(volatile __u64 *)&heart->spilled_ns;
+	if (!noted_ns || now_ns > noted_ns + NSEC_PER_SEC)
+		*(volatile __u64 *)&heart->spilled_ns = now_ns;
+}
+
+/* Where nothing was ever spilled, packets of the VM tier are spared two look-ups in large tables. */
 static __always_inline struct flare_flow *flow_find(const struct flare_flow_key *key)
 {
-	struct flare_flow *flow = bpf_map_lookup_elem(&flows, key);
+	struct flare_heartbeat *heart = heartbeat_get();
+	struct flare_flow *flow;
 
+	if (!heart || !*(volatile __u64 *)&heart->spilled_ns)
+		return NULL;
+	flow = bpf_map_lookup_elem(&flows, key);
 	return flow ? flow : bpf_map_lookup_elem(&embryos, key);
 }
 
@@ -326,6 +351,7 @@ flow_create(const struct flare_flow_key *key, const struct flare_service *svc, _
 
 	if (!scratch || !set || which >= FLARE_SNAT_ADDRS_MAX)
 		return NULL;
+	flows_note(now_ns);
 	forward = &scratch->forward;
 	reverse = &scratch->reverse;
 	__builtin_memset(scratch, 0, sizeof(*scratch));

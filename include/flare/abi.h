@@ -235,11 +235,12 @@ struct flare_settings {
 };
 FLARE_ASSERT_SIZE(struct flare_settings, 64);
 
-/* The one entry of `heartbeat`. */
+/* The one entry of `heartbeat`: a sign of life from either side. */
 struct flare_heartbeat {
-	__u64 beat_ns; /* when the agent last tended the weights; 0: never */
+	__u64 beat_ns; /* agent: when it last tended the weights; 0: never */
+	__u64 spilled_ns; /* datapath: a second at most before it last recorded a flow; 0: never did */
 };
-FLARE_ASSERT_SIZE(struct flare_heartbeat, 8);
+FLARE_ASSERT_SIZE(struct flare_heartbeat, 16);
 
 /*
  * Value of `services`. Replaced whole by one map update, so a reader never sees half of a change.
@@ -400,7 +401,7 @@ struct flare_traffic {
 	__u64 packets_out;
 	__u64 bytes_out;
 	__u64 flows_new;
-	__u64 flows_closed; /* FIN from both sides, or RST; VM tier: 0, it has no entries to close */
+	__u64 flows_closed; /* FIN from both sides, or RST; VM tier: the server's FIN, or any RST */
 	__u64 resets_in;
 	__u64 resets_out;
 };

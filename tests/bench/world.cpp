@@ -226,6 +226,7 @@ void World::spill(const FlowSet& flows) {
   if (flows.count == 0) return;
   const std::uint32_t id = service_id(flows.family, flows.protocol, Role::kCalm);
   const std::uint64_t now_ns = MonotonicClock().now_ns();
+  maps().heartbeat.set(0, &flare_heartbeat::spilled_ns, now_ns);
   maps().admission.set(id, &flare_admission::last_spill_ns, now_ns);
   maps().admission.set(id, &flare_admission::active, flows.count);
   LIBBPF_OPTS(bpf_map_batch_opts, options);
@@ -248,6 +249,7 @@ void World::forget(const FlowSet& flows) {
       throw std::runtime_error(std::string("cannot forget flows: ") + std::strerror(errno));
   }
   maps().admission.clear(service_id(flows.family, flows.protocol, Role::kCalm));
+  maps().heartbeat.set(0, &flare_heartbeat::spilled_ns, 0);
 }
 
 void World::forget_embryos() {

@@ -150,6 +150,21 @@ TEST_P(Spending, GrowsConcurrencyNoFasterThanTheRamp) {
   EXPECT_EQ(open(6), "vm-overload");
 }
 
+TEST_P(Spending, ForgetsWhatTheTierHadGrownToWhenItsInstancesAreGone) {
+  adjust([](flare_service& service) {
+    service.ramp_interval_ns = 3600 * kSecond;
+    service.ramp_depth_ns = 3 * 3600 * kSecond;
+  });
+  for (std::uint16_t port = 1; port <= 3; ++port) EXPECT_EQ(open(port), "spill-new");
+  for (std::uint16_t client = 1; client <= 3; ++client)
+    run_packet(hook(), tcp(scene_.client(client), scene_.frontend(), TcpFlags::kRst));
+  const std::uint64_t last = admission().last_spill_ns;
+  maps().admission.set(kTcpService, &flare_admission::last_spill_ns, last - 310 * kSecond);
+  EXPECT_EQ(open(4), "vm-overload") << "all three tokens are taken, and no instance is left";
+  maps().admission.set(kTcpService, &flare_admission::last_spill_ns, last);
+  EXPECT_EQ(admission().active_peak, 0U);
+}
+
 TEST_P(Spending, HourBudgetIsNewInTheNextHour) {
   adjust([](flare_service& service) { service.hour_budget = 2; });
   EXPECT_EQ(open(1), "spill-new");
