@@ -192,9 +192,10 @@ bool DatapathTest::kernel_runs(flare_hook hook, const Bytes& frame) {
   return frame.size() >= (type == 0x0800 ? 34U : type == 0x86dd ? 54U : 15U);
 }
 
-Outcome DatapathTest::run_frame(flare_hook hook, const Bytes& frame) {
+Outcome DatapathTest::run_counted(flare_hook hook, const Bytes& frame,
+                                  std::uint32_t ingress_ifindex) {
   const auto before = maps().reason_totals();
-  Outcome outcome = run_program(hook, frame, static_cast<std::uint32_t>(ifindex_));
+  Outcome outcome = run_program(hook, frame, ingress_ifindex);
   const auto after = maps().reason_totals();
   std::uint64_t counted = 0;
   for (std::uint32_t reason = 0; reason < FLARE_REASONS_COUNT; ++reason) {
@@ -206,14 +207,12 @@ Outcome DatapathTest::run_frame(flare_hook hook, const Bytes& frame) {
   return outcome;
 }
 
+Outcome DatapathTest::run_frame(flare_hook hook, const Bytes& frame) {
+  return run_counted(hook, frame, static_cast<std::uint32_t>(ifindex_));
+}
+
 Outcome DatapathTest::run_egress(const Bytes& frame, std::uint32_t ingress_ifindex) {
-  const auto before = maps().reason_totals();
-  Outcome outcome = run_program(FLARE_HOOK_TC_EGRESS, frame, ingress_ifindex);
-  const auto after = maps().reason_totals();
-  for (std::uint32_t reason = 0; reason < FLARE_REASONS_COUNT; ++reason)
-    if (after.packets[FLARE_HOOK_TC_EGRESS][reason] != before.packets[FLARE_HOOK_TC_EGRESS][reason])
-      outcome.reason = reason_word(reason);
-  return outcome;
+  return run_counted(FLARE_HOOK_TC_EGRESS, frame, ingress_ifindex);
 }
 
 void DatapathTest::Service::put(const Maps& maps) const {

@@ -102,6 +102,7 @@ class DatapathTest : public testing::Test {
   std::uint16_t nat_port_in_use() const;
 
  private:
+  Outcome run_counted(flare_hook hook, const Bytes& frame, std::uint32_t ingress_ifindex);
   Outcome run_program(flare_hook hook, const Bytes& frame, std::uint32_t ingress_ifindex,
                       std::uint32_t segment_bytes = 0);
 
