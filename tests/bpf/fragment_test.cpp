@@ -32,8 +32,10 @@ TEST_P(Fragments, FollowTheFirstBackToTheClient) {
   EXPECT_EQ(udp_counters().tier[FLARE_TIER_SERVERLESS].packets_out, 3U);
 }
 
-TEST_P(Fragments, FollowWhereDestinationOptionsComeAfterTheFragmentHeader) {
-  if (v4()) GTEST_SKIP() << "IPv6 alone has extension headers";
+/// IPv6 alone has extension headers.
+class FragmentsWithExtensions : public Fragments {};
+
+TEST_P(FragmentsWithExtensions, FollowWhereDestinationOptionsComeAfterTheFragmentHeader) {
   Packet opening = scene_.datagram("12345678");
   opening.extensions = {{44, {0, 1, 0, 0, 0, 55}}, {60, {}}};
   EXPECT_EQ(run_packet(hook(), opening).reason, "spill-new");
@@ -79,6 +81,9 @@ TEST_P(Fragments, OfWholeDatagramsLeaveNoRecord) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, Fragments, testing::ValuesIn(kWays), way_name);
+INSTANTIATE_TEST_SUITE_P(Ways, FragmentsWithExtensions,
+                         testing::ValuesIn(ways([](Way way) { return way.family == Family::kV6; })),
+                         way_name);
 
 }  // namespace
 }  // namespace flare::test

@@ -72,8 +72,10 @@ TEST_P(NextHop, TooSmallForANewDatagramIsToldToTheClient) {
   expect_sent(hook(), large, scene_.too_big(large), "too-big");
 }
 
-TEST_P(NextHop, OfASuperPacketIsThatOfItsSegments) {
-  if (hook() == FLARE_HOOK_XDP) GTEST_SKIP() << "XDP sees no super-packets";
+/// XDP sees no super-packets.
+class NextHopInTc : public NextHop {};
+
+TEST_P(NextHopInTc, OfASuperPacketIsThatOfItsSegments) {
   build(GetParam().family, Path::kSmallMtu);
   bring_about(Given::kSpilledTcp);
   Packet packet = scene_.segment(TcpFlags::kAck);
@@ -87,8 +89,10 @@ TEST_P(NextHop, OfASuperPacketIsThatOfItsSegments) {
   EXPECT_EQ(hex_dump(outcome.bytes), hex_dump(scene_.too_big(packet).bytes()));
 }
 
-TEST_P(NextHop, IsFoundByTheCompanionForWhatXdpPunted) {
-  if (hook() != FLARE_HOOK_XDP) GTEST_SKIP() << "tc has no companion";
+/// tc has no companion.
+class NextHopInXdp : public NextHop {};
+
+TEST_P(NextHopInXdp, IsFoundByTheCompanionForWhatXdpPunted) {
   build(GetParam().family, Path::kUnknownNeighbour);
   const Packet syn = scene_.segment();
   const Outcome punted = run_packet(hook(), syn);
@@ -103,6 +107,14 @@ TEST_P(NextHop, IsFoundByTheCompanionForWhatXdpPunted) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, NextHop, testing::ValuesIn(kWays), way_name);
+INSTANTIATE_TEST_SUITE_P(Ways, NextHopInTc, testing::ValuesIn(ways([](Way way) {
+                           return way.hook == FLARE_HOOK_TC_INGRESS;
+                         })),
+                         way_name);
+INSTANTIATE_TEST_SUITE_P(Ways, NextHopInXdp, testing::ValuesIn(ways([](Way way) {
+                           return way.hook == FLARE_HOOK_XDP;
+                         })),
+                         way_name);
 
 }  // namespace
 }  // namespace flare::test

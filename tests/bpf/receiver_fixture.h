@@ -2,8 +2,10 @@
 // bring a flow about, run one packet, compare every map with what it held before.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <functional>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -88,5 +90,12 @@ std::string way_name(const testing::TestParamInfo<Way>& info);
 inline constexpr std::array kWays = {
     Way{Family::kV4, FLARE_HOOK_XDP}, Way{Family::kV4, FLARE_HOOK_TC_INGRESS},
     Way{Family::kV6, FLARE_HOOK_XDP}, Way{Family::kV6, FLARE_HOOK_TC_INGRESS}};
+/// Those of `kWays` that a suite has something to say of.
+template <class Predicate>
+std::vector<Way> ways(Predicate predicate) {
+  std::vector<Way> chosen;
+  std::copy_if(kWays.begin(), kWays.end(), std::back_inserter(chosen), predicate);
+  return chosen;
+}
 
 }  // namespace flare::test
