@@ -34,7 +34,7 @@ run_suite() {
 failed=0
 for suite in "$@"; do
 	ran=0
-	for program in "$build"/tests/"$suite"/*_tests "$build"/tests/"$suite"/*/*_tests; do
+	for program in "$build"/tests/"$suite"/{,*/}*_{test,tests}; do
 		[ -x "$program" ] || continue
 		ran=1
 		run_suite "$(basename "$program")" "$program" || failed=1
