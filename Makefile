@@ -1,5 +1,6 @@
 # The project's front door: each target is a line or two onto CMake or one script.
 SHELL := /bin/bash
+MAKEFLAGS += --no-print-directory
 BUILD := build
 JOBS ?= $(shell nproc)
 CMAKE_FLAGS ?=

@@ -62,6 +62,7 @@ void divide(std::vector<Entry>& entries, std::uint32_t slots) {
     given += entry.quota;
   }
   std::vector<Entry*> order;
+  order.reserve(entries.size());
   for (Entry& entry : entries) order.push_back(&entry);
   std::stable_sort(order.begin(), order.end(),
                    [](const Entry* a, const Entry* b) { return a->remainder > b->remainder; });

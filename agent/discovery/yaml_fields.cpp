@@ -12,6 +12,7 @@ std::string full_name(const std::string& parent, std::string_view name) {
 
 std::vector<std::string_view> names_of(const std::vector<Field>& fields) {
   std::vector<std::string_view> names;
+  names.reserve(fields.size());
   for (const Field& field : fields) names.push_back(field.name);
   return names;
 }

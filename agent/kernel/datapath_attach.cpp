@@ -36,7 +36,7 @@ class Attacher {
   enum class Style : std::uint8_t { kTcx, kClsact };
 
   Result<AttachPlan> plan();
-  Result<void> attach_xdp_mode(AttachPlan plan);
+  Result<void> attach_xdp_mode(bool may_fall_back);
   Result<void> attach_tc_mode();
   Result<int> place_xdp();
   Result<void> place_tc(flare_hook ingress_program);
@@ -139,8 +139,8 @@ Result<void> Attacher::attach_tc_mode() {
   return {};
 }
 
-/// XDP with its companion; falls back to tc where the plan allows it and the driver refuses.
-Result<void> Attacher::attach_xdp_mode(AttachPlan plan) {
+/// XDP with its companion; falls back to tc where that is allowed and the driver refuses.
+Result<void> Attacher::attach_xdp_mode(bool may_fall_back) {
   bool keep_tc_until_xdp_runs = tc_translates_now();
   if (!keep_tc_until_xdp_runs) {
     auto placed = place_tc(FLARE_HOOK_TC_COMPANION);
@@ -154,7 +154,7 @@ Result<void> Attacher::attach_xdp_mode(AttachPlan plan) {
   }
   std::string why = xdp_refusal(device_, *refusal, foreign_xdp_holder());
   bool lacks_rights = *refusal == EPERM || *refusal == EACCES;
-  if (plan.may_fall_back && !lacks_rights) {
+  if (may_fall_back && !lacks_rights) {
     done_.why = why;
     return attach_tc_mode();
   }
@@ -193,7 +193,8 @@ Result<Attachment> Attacher::run() {
   done_.ifindex = device_.ifindex;
   done_.interface = device_.name;
   done_.why = plan->why;
-  auto attached = plan->mode == FLARE_ATTACH_XDP ? attach_xdp_mode(*plan) : attach_tc_mode();
+  auto attached =
+      plan->mode == FLARE_ATTACH_XDP ? attach_xdp_mode(plan->may_fall_back) : attach_tc_mode();
   if (!attached) return attached.error();
   auto cleaned = remove_other_style();
   if (!cleaned) return cleaned.error();

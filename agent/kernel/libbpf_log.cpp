@@ -41,4 +41,6 @@ void set_libbpf_sink(LibbpfSink sink) {
   libbpf_set_print(pass_on);
 }
 
+std::string libbpf_version() { return libbpf_version_string(); }
+
 }  // namespace flare

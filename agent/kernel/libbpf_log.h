@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <string_view>
 
 namespace flare {
@@ -14,5 +15,8 @@ using LibbpfSink = std::function<void(LibbpfLevel, std::string_view)>;
 /// Sends libbpf's messages to `sink` until the next call; an empty sink drops them. libbpf has one
 /// hook a process and no argument for it, so this is the process's one place that keeps a sink.
 void set_libbpf_sink(LibbpfSink sink);
+
+/// The version of the library that runs, as `v1.1`.
+std::string libbpf_version();
 
 }  // namespace flare

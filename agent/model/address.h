@@ -32,7 +32,8 @@ struct Endpoint {
   static std::optional<Endpoint> parse(std::string_view text);
   std::string text() const;
   bool operator==(const Endpoint&) const = default;
-  auto operator<=>(const Endpoint&) const = default;
+  auto operator<=>(const Endpoint&) const =
+      default;  // NOLINT(modernize-use-nullptr): tidy 14 sees `= 0`
 };
 
 enum class Protocol : std::uint8_t { kTcp = 6, kUdp = 17 };

@@ -157,7 +157,7 @@ Result<void> Agent::refuse_immutable(const Config& next) const {
 
 Result<Done> Agent::reload() {
   notify_reloading();
-  const auto outcome = [this]() -> Result<Done> {
+  auto outcome = [this]() -> Result<Done> {
     auto next = read_agent_config(files_);
     if (!next) return next.error();
     auto allowed = refuse_immutable(*next);

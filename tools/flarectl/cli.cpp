@@ -1,7 +1,6 @@
 // The command line: its words, the options that all commands share, and what is run.
 #include "flarectl/cli.h"
 
-#include <bpf/libbpf.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -16,7 +15,7 @@ namespace {
 
 std::string version_text() {
   return std::string("flarectl " FLARE_VERSION ", map layout v") +
-         std::to_string(FLARE_ABI_VERSION) + ", libbpf " + libbpf_version_string();
+         std::to_string(FLARE_ABI_VERSION) + ", libbpf " + libbpf_version();
 }
 
 void add_common_options(CLI::App& app, Context& context) {

@@ -37,6 +37,6 @@ struct Context {
 int fail(int code, const std::string& message);
 
 /// Prints `body` after schema_version and command, on stdout, as one document.
-void print_json(const char* command, Json body);
+void print_json(const char* command, const Json& body);
 
 }  // namespace flare::ctl

@@ -73,9 +73,8 @@ int run(const Context& context, const Options& options) {
   Checks checks;
   check_host(context, checks);
   std::optional<Maps> maps;
-  auto opened = Maps::open(context.pin_dir, Access::kRead);
-  if (opened) maps.emplace(*std::move(opened));
-  if (maps) {
+  if (auto opened = Maps::open(context.pin_dir, Access::kRead)) {
+    maps.emplace(*std::move(opened));
     check_datapath(context, *maps, checks);
     if (auto settings = maps->settings.lookup(0)) check_ports(*settings, checks);
   } else {

@@ -103,9 +103,11 @@ Status gather(const Context& context, const Maps& maps) {
   status.backends_max = maps.backends_max();
   status.flows_max = maps.flows.max_entries() / 2;
   read_interfaces(context, maps, status);
-  auto services = maps.service_entries();
-  if (services) status.services = *std::move(services);
-  if (!services) status.problems.push_back(services.error().message());
+  if (auto services = maps.service_entries()) {
+    status.services = *std::move(services);
+  } else {
+    status.problems.push_back(services.error().message());
+  }
   judge(status);
   return status;
 }

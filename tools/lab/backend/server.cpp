@@ -95,13 +95,13 @@ void Server::proceed(std::uint64_t id) {
       break;
     }
     if (!*asked) break;
-    handle(id, **std::move(asked));
+    handle(id, **asked);
   }
   if (!connection.send()) return drop(id);
   if (!loop_.rewatch(connection.fd(), connection.wanted_events())) drop(id);
 }
 
-void Server::handle(std::uint64_t id, ReadRequest asked) {
+void Server::handle(std::uint64_t id, const ReadRequest& asked) {
   Connection& connection = connections_.at(id);
   switch (asked.request.kind) {
     case BackendRequest::Kind::kStats:
@@ -110,11 +110,11 @@ void Server::handle(std::uint64_t id, ReadRequest asked) {
       config_.slow = *asked.request.slow;
       return connection.answer(json_answer({{"slow", config_.slow}}), asked.request.closes);
     case BackendRequest::Kind::kWork:
-      return begin_work(id, std::move(asked));
+      return begin_work(id, asked);
   }
 }
 
-void Server::begin_work(std::uint64_t id, ReadRequest asked) {
+void Server::begin_work(std::uint64_t id, const ReadRequest& asked) {
   const std::uint64_t now = clock_.now_ns();
   const std::uint64_t number = asked.request.number.value_or(figures_.requests);
   const double scale = asked.request.work * config_.slow;
@@ -124,7 +124,7 @@ void Server::begin_work(std::uint64_t id, ReadRequest asked) {
   const std::uint64_t job = next_job_++;
   ++figures_.requests;
   figures_.work_ns += work;
-  jobs_.emplace(job, Job{id, work, start > 0, std::move(asked)});
+  jobs_.emplace(job, Job{id, work, start > 0, asked});
   queue_.add(job, start + work, now);
   figures_.waiting_peak = std::max(figures_.waiting_peak, queue_.waiting());
   alarm_->set(queue_.next_done_ns());
@@ -133,7 +133,7 @@ void Server::begin_work(std::uint64_t id, ReadRequest asked) {
 void Server::finish_work() {
   const std::uint64_t now = clock_.now_ns();
   while (const auto done = queue_.take_done(now)) {
-    const Job job = std::move(jobs_.extract(*done).mapped());
+    const Job job = jobs_.extract(*done).mapped();
     instances_.give_back(now);
     const auto connection = connections_.find(job.connection);
     if (connection == connections_.end()) {

@@ -61,8 +61,8 @@ class Server {
   void on_connection(std::uint64_t id, std::uint32_t events);
   /// Reads on, answers what can be, writes, and drops the connection where it is over.
   void proceed(std::uint64_t id);
-  void handle(std::uint64_t id, ReadRequest asked);
-  void begin_work(std::uint64_t id, ReadRequest asked);
+  void handle(std::uint64_t id, const ReadRequest& asked);
+  void begin_work(std::uint64_t id, const ReadRequest& asked);
   void finish_work();
   Answer answer_to(const Job& job) const;
   void drop(std::uint64_t id);

@@ -21,7 +21,10 @@ struct RatePlan {
   std::int64_t start_ns() const { return -std::int64_t{lead_in} * 1'000'000'000; }
   int end_second() const { return static_cast<int>(rates.size()) - lead_in; }
   /// The rate in `second`, which may be negative in the lead-in.
-  double rate_at(int second) const { return rates[static_cast<std::size_t>(second + lead_in)]; }
+  double rate_at(int second) const {
+    const int index = second + lead_in;
+    return rates[static_cast<std::size_t>(index)];
+  }
 };
 
 /// A request to start. Times are nanoseconds after the start of second 0.
