@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the test suites of a build, each with its own closing line; fails where one fails, or where
-# one ran no test. Usage: scripts/test.sh BUILD [unit|bpf|e2e]...
+# Runs the test suites of a build, each program and each suite with its own closing line; fails where
+# one fails, or where one ran no test. Usage: scripts/test.sh BUILD [unit|bpf|e2e]...
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 build=${1:?usage: scripts/test.sh BUILD [unit|bpf|e2e]...}
@@ -12,12 +12,19 @@ if [ "$(id -u)" != 0 ]; then
 	exit 1
 fi
 
-run_suite() {
+# The number in a program's closing line of that word (PASSED, FAILED, SKIPPED); 0 without one.
+closing() {
+	local number
+	number=$(sed -nE "s/^\[  $1 +\] ([0-9]+) tests?.*/\1/p" "$2" | tail -1)
+	echo "${number:-0}"
+}
+
+run_program() {
 	local name=$1 out
 	shift
 	echo "== $name"
 	out=$(mktemp)
-	"$@" 2>&1 | tee "$out" | grep -E '^\[  (FAILED|PASSED|SKIPPED)|Failure|tests? ran|^(Expected|  Actual| *Which)' |
+	"$@" 2>&1 | tee "$out" | grep -E '^\[  (FAILED|PASSED|SKIPPED)|: Failure$|tests? ran|^(Expected|  Actual| *Which)' |
 		grep -v '^\[  SKIPPED ].*(.* ms)$'
 	local status=${PIPESTATUS[0]}
 	if [ "$status" != 0 ]; then
@@ -27,21 +34,25 @@ run_suite() {
 		echo "$name ran no test" >&2
 		status=1
 	fi
+	passed=$((passed + $(closing PASSED "$out")))
+	failed=$((failed + $(closing FAILED "$out")))
+	skipped=$((skipped + $(closing SKIPPED "$out")))
 	rm -f "$out"
 	return "$status"
 }
 
-failed=0
+broken=0
 for suite in "$@"; do
-	ran=0
+	ran=0 passed=0 failed=0 skipped=0
 	for program in "$build"/tests/"$suite"/{,*/}*_{test,tests}; do
 		[ -x "$program" ] || continue
-		ran=1
-		run_suite "$(basename "$program")" "$program" || failed=1
+		ran=$((ran + 1))
+		run_program "$(basename "$program")" "$program" || broken=1
 	done
 	if [ $ran = 0 ]; then
 		echo "no test program in $build/tests/$suite" >&2
-		failed=1
+		broken=1
 	fi
+	echo "$suite: $passed passed, $failed failed, $skipped skipped, in $ran programs"
 done
-exit $failed
+exit $broken
