@@ -4,11 +4,13 @@
 #include <bpf/bpf.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/magic.h>
 #include <linux/netlink.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
+#include <sys/vfs.h>
 
 #include <array>
 #include <cerrno>
@@ -124,7 +126,7 @@ Result<std::vector<HookUser>> hook_users(std::uint32_t ifindex, std::uint32_t xd
   return users;
 }
 
-Result<std::vector<CgroupUser>> socket_rewriters() {
+Result<std::vector<CgroupUser>> socket_rewriters(const std::string& cgroup_root) {
   static constexpr std::array<std::pair<const char*, bpf_attach_type>, 6> kHooks{{
       {"connect4", BPF_CGROUP_INET4_CONNECT},
       {"connect6", BPF_CGROUP_INET6_CONNECT},
@@ -134,8 +136,14 @@ Result<std::vector<CgroupUser>> socket_rewriters() {
       {"recvmsg6", BPF_CGROUP_UDP6_RECVMSG},
   }};
   std::vector<CgroupUser> users;
-  UniqueFd root(::open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!root) return Error::from_errno("cannot open /sys/fs/cgroup", errno);
+  UniqueFd root(::open(cgroup_root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!root) return Error::from_errno("cannot open " + cgroup_root, errno);
+  struct statfs where {};
+  if (::fstatfs(root.get(), &where) != 0 || where.f_type != CGROUP2_SUPER_MAGIC) {
+    return Error(
+        "cannot ask for programs at the sockets of this host: no cgroup v2 is mounted at " +
+        cgroup_root);
+  }
   for (const auto& [name, type] : kHooks) {
     auto programs = query(root.get(), type);
     if (!programs) return programs.error();

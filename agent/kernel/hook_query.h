@@ -27,6 +27,7 @@ struct CgroupUser {
   std::string hook;
   std::vector<ProgramInfo> programs;
 };
-Result<std::vector<CgroupUser>> socket_rewriters();
+/// Fails where `cgroup_root` is not the root of a cgroup v2 hierarchy.
+Result<std::vector<CgroupUser>> socket_rewriters(const std::string& cgroup_root = "/sys/fs/cgroup");
 
 }  // namespace flare
