@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The choice of the tier for a new flow, and the permission to spend. Each decision stands alone:
- * share, then the VM tier's token bucket; a decision for serverless then needs a usable backend and
- * permission. State is in `admission`, changed by compare-and-swap alone.
+ * share, then the cap on the VM tier's requests in flight, then its token bucket; a decision for
+ * serverless then needs a usable backend and permission. State is in `admission`, changed by
+ * compare-and-swap alone.
  */
 #pragma once
 
@@ -31,6 +32,7 @@ static __always_inline struct wish tier_choose(const struct flare_service *svc,
 {
 	struct flare_settings *set = settings_get();
 	struct wish wish = {};
+	__s64 in_flight;
 
 	if (set && agent_is_alive(set, now_ns)) {
 		if (share_takes(hash, svc->share)) {
@@ -43,17 +45,20 @@ static __always_inline struct wish tier_choose(const struct flare_service *svc,
 		if (svc->fallback == FLARE_FALLBACK_VM)
 			return wish;
 	}
-	if (svc->bucket_interval_ns &&
-	    !bucket_take(&adm->bucket_time_ns, now_ns, svc->bucket_interval_ns,
-			 svc->bucket_depth_ns)) {
+	in_flight = *(volatile __s64 *)&adm->in_flight[FLARE_TIER_VM];
+	if (svc->cap && in_flight >= svc->cap) {
+		wish.spill = 1;
+		wish.cause = FLARE_SPILL_CAP;
+	} else if (svc->bucket_interval_ns &&
+		   !bucket_take(&adm->bucket_time_ns, now_ns, svc->bucket_interval_ns,
+				svc->bucket_depth_ns)) {
 		wish.spill = 1;
 		wish.cause = FLARE_SPILL_BUCKET;
+		if (in_flight * 10 < (__s64)svc->workers * 9)
+			row->early_bucket++;
 	}
 	return wish;
 }
-
-/* How long a serverless platform keeps an instance that nobody calls; AWS Lambda: some minutes. */
-#define INSTANCE_IDLE_NS (300 * NSEC_PER_SEC)
 
 /*
  * Whether concurrency may grow past the highest that the serverless tier has reached: it starts
@@ -64,15 +69,13 @@ static __always_inline int ramp_allows(const struct flare_service *svc, struct f
 				       __u64 now_ns)
 {
 	__u64 active = *(volatile __u64 *)&adm->active;
-	__u64 peak = *(volatile __u64 *)&adm->active_peak;
-	__u64 last_ns = *(volatile __u64 *)&adm->last_spill_ns;
+	__u64 noted = *(volatile __u64 *)&adm->active_peak;
+	__u64 peak = ramp_peak(active, noted, adm->last_spill_ns, now_ns);
 
 	if (!svc->ramp_interval_ns)
 		return 1;
-	if (now_ns > last_ns && now_ns - last_ns > INSTANCE_IDLE_NS && active < peak) {
-		__sync_val_compare_and_swap(&adm->active_peak, peak, active);
-		peak = active;
-	}
+	if (peak != noted)
+		__sync_val_compare_and_swap(&adm->active_peak, noted, peak);
 	if (active < peak)
 		return 1;
 	if (!bucket_take(&adm->ramp_time_ns, now_ns, svc->ramp_interval_ns, svc->ramp_depth_ns))

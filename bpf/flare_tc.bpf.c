@@ -42,11 +42,11 @@ int flare_tc_companion(struct __sk_buff *ctx)
 	return ingress(ctx, FLARE_HOOK_TC_COMPANION);
 }
 
-/* Whether the packet is a translated reply of ours on its way out, not one of the VM tier. */
-static __always_inline int is_translated_reply(const struct __sk_buff *ctx,
-					       const struct packet *pkt)
+/* A packet that leaves a service: of the VM tier, or a translated reply, which was counted. */
+static __always_inline enum flare_reason egress_reply(struct __sk_buff *ctx,
+						      const struct packet *pkt, __u32 service_id)
 {
-	struct flare_flow_key forward = {
+	struct flare_flow_key client = {
 		.src = pkt->flow.dst,
 		.dst = pkt->flow.src,
 		.sport = pkt->flow.dport,
@@ -55,7 +55,11 @@ static __always_inline int is_translated_reply(const struct __sk_buff *ctx,
 	};
 
 	/* what a local socket sent has no interface that it came in on */
-	return ctx->ingress_ifindex && flow_find(&forward);
+	if (ctx->ingress_ifindex && flow_find(&client))
+		return FLARE_REASON_NOT_LOCAL;
+	vm_count(service_id, pkt, FLARE_DIR_REVERSE, hook_segments(ctx));
+	turn_server(ctx, pkt, &client);
+	return FLARE_REASON_VM_REPLY;
 }
 
 /* Counts the VM tier's replies; changes nothing and stops nothing. */
@@ -76,14 +80,7 @@ int flare_tc_egress(struct __sk_buff *ctx)
 		};
 		struct flare_service *svc = bpf_map_lookup_elem(&services, &key);
 
-		reason = FLARE_REASON_NOT_SERVICE;
-		if (svc) {
-			reason = FLARE_REASON_NOT_LOCAL;
-			if (!is_translated_reply(ctx, &pkt)) {
-				reason = FLARE_REASON_VM_REPLY;
-				vm_count(svc->id, &pkt, FLARE_DIR_REVERSE, hook_segments(ctx));
-			}
-		}
+		reason = svc ? egress_reply(ctx, &pkt, svc->id) : FLARE_REASON_NOT_SERVICE;
 	}
 	reason_count(FLARE_HOOK_TC_EGRESS, reason);
 	return TC_ACT_UNSPEC;

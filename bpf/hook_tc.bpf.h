@@ -49,6 +49,12 @@ static __always_inline void hook_pull_headers(hook_ctx *ctx)
 		bpf_skb_pull_data(ctx, bytes);
 }
 
+/* Copies bytes of the frame, wherever they lie. Returns 0, or an error. */
+static __always_inline int hook_load(hook_ctx *ctx, __u32 offset, void *to, __u32 bytes)
+{
+	return (int)bpf_skb_load_bytes(ctx, offset, to, bytes);
+}
+
 static __always_inline __u32 hook_gso_bytes(const hook_ctx *ctx)
 {
 	return ctx->gso_size;

@@ -39,6 +39,11 @@ static __always_inline void hook_pull_headers(hook_ctx *ctx __attribute__((unuse
 {
 }
 
+static __always_inline int hook_load(hook_ctx *ctx, __u32 offset, void *to, __u32 bytes)
+{
+	return (int)bpf_xdp_load_bytes(ctx, offset, to, bytes);
+}
+
 static __always_inline __u32 hook_gso_bytes(const hook_ctx *ctx __attribute__((unused)))
 {
 	return 0;

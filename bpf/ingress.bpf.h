@@ -15,6 +15,7 @@
 #include "admit.bpf.h"
 #include "answer.bpf.h"
 #include "fragment.bpf.h"
+#include "turn.bpf.h"
 
 /* What shall be done with a packet that is translated. */
 struct decision {
@@ -388,12 +389,18 @@ static __always_inline void count(hook_ctx *ctx, enum flare_hook hook, enum flar
 	reason_count(hook, reason);
 	if (reason_forwards(reason)) {
 		spill_count(d->service_id, d->backend_id, pkt, d->dir, hook_segments(ctx));
-		if (d->flow)
+		if (d->flow) {
+			if (d->dir == FLARE_DIR_FORWARD)
+				turn_client(ctx, pkt, d->service_id, d->backend_id);
+			else
+				turn_server(ctx, pkt, &d->flow->peer);
 			flow_touch(d->flow, pkt, hook_segments(ctx));
+		}
 		if (pkt->first_fragment)
 			fragment_remember(pkt, &d->to, d->service_id, d->backend_id, d->dir);
 	} else if (reason >= FLARE_REASON_VM_NEW && reason <= FLARE_REASON_VM_OVERLOAD) {
 		vm_count(d->service_id, pkt, FLARE_DIR_FORWARD, hook_segments(ctx));
+		turn_client(ctx, pkt, d->service_id, 0);
 	}
 	if (pkt->first_fragment && !reason_forwards(reason))
 		fragment_forget(pkt);

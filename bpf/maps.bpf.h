@@ -122,6 +122,25 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } admission SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, FLARE_TURN_SETS);
+	__type(key, __u32);
+	__type(value, struct flare_turn_set);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} turns SEC(".maps");
+
+/* The agent sets max_entries: services x tiers x FLARE_LATENCIES_COUNT. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct flare_histogram);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} latencies SEC(".maps");
+
 /* The agent sets max_entries of the three below: CPUs x services, CPUs x backends, CPUs. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

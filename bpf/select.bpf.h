@@ -112,6 +112,53 @@ static __always_inline int bucket_take(__u64 *word, __u64 now_ns, __u64 interval
 	return 1;
 }
 
+/* How long a serverless platform keeps an instance that nobody calls; AWS Lambda: some minutes. */
+#define INSTANCE_IDLE_NS (300 * NSEC_PER_SEC)
+
+/* The concurrency that the serverless tier has grown to, once what it dropped since is taken off. */
+static __always_inline __u64 ramp_peak(__u64 active, __u64 peak, __u64 last_spill_ns, __u64 now_ns)
+{
+	int idle = now_ns > last_spill_ns && now_ns - last_spill_ns > INSTANCE_IDLE_NS;
+
+	return idle && active < peak ? active : peak;
+}
+
+/*
+ * Takes a token whether there is one or not. What is owed is bounded by a second depth, which new
+ * flows wait for.
+ */
+static __always_inline void bucket_charge(__u64 *word, __u64 now_ns, __u64 interval_ns,
+					  __u64 depth_ns)
+{
+	int tries;
+
+	for (tries = 0; tries < 4; tries++) {
+		__u64 seen = *(volatile __u64 *)word;
+		__u64 next = (seen > now_ns ? seen : now_ns) + interval_ns;
+
+		if (next - now_ns > 2 * depth_ns)
+			next = now_ns + 2 * depth_ns;
+		if (__sync_val_compare_and_swap(word, seen, next) == seen)
+			return;
+	}
+}
+
+/* The slot of a duration in struct flare_histogram. */
+static __always_inline __u32 latency_slot(__u64 ns)
+{
+	__u32 octave = 0, shift;
+
+	if (ns < 1ULL << FLARE_LATENCY_MIN_BITS)
+		return 0;
+	if (ns >> (FLARE_LATENCY_MIN_BITS + FLARE_LATENCY_OCTAVES))
+		return FLARE_LATENCY_SLOTS - 1;
+	for (shift = 16; shift; shift >>= 1)
+		if (ns >> (FLARE_LATENCY_MIN_BITS + octave + shift))
+			octave += shift;
+	return 1 + octave * FLARE_LATENCY_SUB +
+	       ((ns >> (FLARE_LATENCY_MIN_BITS + octave - 3)) & (FLARE_LATENCY_SUB - 1));
+}
+
 #define HOUR_COUNT_BITS 40
 #define HOUR_COUNT_MASK ((1ULL << HOUR_COUNT_BITS) - 1)
 

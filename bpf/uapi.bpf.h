@@ -45,6 +45,12 @@
 #define NEXTHDR_FRAGMENT 44
 #define NEXTHDR_ICMPV6 58
 #define NEXTHDR_DESTINATION 60
+/* Content types of TLS records (RFC 8446, section 5.1). */
+#define TLS_CHANGE_CIPHER 20
+#define TLS_ALERT 21
+#define TLS_HANDSHAKE 22
+#define TLS_DATA 23
+
 #define PROTO_ICMP 1
 #define PROTO_TCP NEXTHDR_TCP
 #define PROTO_UDP NEXTHDR_UDP

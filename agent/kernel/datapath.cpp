@@ -26,6 +26,8 @@ MapSizes map_sizes(const LimitConfig& limits, std::uint32_t cpus) {
       {"service_info", limits.services, "limits.services", 1},
       {"tables", std::uint64_t{limits.services} * 2, "limits.services", 2},
       {"admission", limits.services, "limits.services", 1},
+      {"latencies", std::uint64_t{limits.services} * kHistogramsOfAService, "limits.services",
+       kHistogramsOfAService},
       {"backends", limits.backends, "limits.backends", 1},
       {"flows", std::uint64_t{limits.flows} * 2, "limits.flows", 2},
       {"embryos", std::uint64_t{limits.embryos} * 2, "limits.embryos", 2},

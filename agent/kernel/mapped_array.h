@@ -115,6 +115,11 @@ class MappedArray {
   void bump(std::uint32_t index, Pick pick) const {
     std::atomic_ref<AbiWord>(pick(at(index))).fetch_add(1, std::memory_order_relaxed);
   }
+  /// Hands entry `index` itself to `change`, which reads and writes its fields by atomic_ref.
+  template <typename Change>
+  void visit(std::uint32_t index, Change change) const {
+    change(at(index));
+  }
   /// Subtracts, but stops at 0; returns how much was taken off.
   Word sub_to_zero(std::uint32_t index, AbiWord Value::*field, Word delta) const {
     std::atomic_ref word(at(index).*field);

@@ -79,6 +79,7 @@ class Opener {
 Result<void> check_sizes(const Maps& maps) {
   bool services_agree = maps.admission.size() >= maps.services_max() &&
                         maps.service_counters.size() == maps.services_max() * maps.cpus() &&
+                        maps.latencies.size() >= maps.services_max() * kHistogramsOfAService &&
                         maps.tables.handle().max_entries() >= maps.services_max() * 2;
   bool backends_agree = maps.backend_counters.size() == maps.backends_max() * maps.cpus();
   if (services_agree && backends_agree) return {};
@@ -107,6 +108,8 @@ Result<Maps> Maps::open(const fs::path& pin_dir, Access access) {
   auto service_counters = opener.open<decltype(Maps::service_counters)>("service_counters");
   auto backend_counters = opener.open<decltype(Maps::backend_counters)>("backend_counters");
   auto reason_counters = opener.open<decltype(Maps::reason_counters)>("reason_counters");
+  auto turns = opener.open<decltype(Maps::turns)>("turns");
+  auto latencies = opener.open<decltype(Maps::latencies)>("latencies");
   if (opener.error()) return *opener.error();
   Maps maps{*std::move(settings),         *std::move(heartbeat),
             *std::move(services),         *std::move(backends),
@@ -115,7 +118,8 @@ Result<Maps> Maps::open(const fs::path& pin_dir, Access access) {
             *std::move(embryos),          *std::move(fragments),
             *std::move(vm_flows),         *std::move(admission),
             *std::move(service_counters), *std::move(backend_counters),
-            *std::move(reason_counters)};
+            *std::move(reason_counters),  *std::move(turns),
+            *std::move(latencies)};
   auto sound = check_sizes(maps);
   if (!sound) return sound.error();
   return maps;
@@ -143,9 +147,17 @@ flare_reason_counters Maps::reason_totals() const {
   return sum;
 }
 
+flare_histogram Maps::latency(std::uint32_t service_id, flare_tier tier, flare_latency kind) const {
+  const std::uint32_t of_tier = service_id * FLARE_TIERS_COUNT + std::uint32_t{tier};
+  return latencies.read(of_tier * FLARE_LATENCIES_COUNT + std::uint32_t{kind});
+}
+
 void Maps::clear_service_counters(std::uint32_t service_id) const {
   for (std::uint32_t cpu = 0; cpu < cpus(); ++cpu) {
     service_counters.clear(cpu * services_max() + service_id);
+  }
+  for (std::uint32_t i = 0; i < kHistogramsOfAService; ++i) {
+    latencies.clear(service_id * kHistogramsOfAService + i);
   }
 }
 

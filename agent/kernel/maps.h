@@ -17,6 +17,10 @@
 
 namespace flare {
 
+/// Entries of `latencies` that a service has.
+constexpr std::uint32_t kHistogramsOfAService =
+    std::uint32_t{FLARE_TIERS_COUNT} * std::uint32_t{FLARE_LATENCIES_COUNT};
+
 /// A service as flarectl and the agent meet it in the maps.
 struct ServiceEntry {
   std::string name;
@@ -46,6 +50,8 @@ struct Maps {
   MappedArray<flare_service_counters> service_counters;  ///< [cpu * services_max() + id]
   MappedArray<flare_backend_counters> backend_counters;  ///< [cpu * backends_max() + id]
   MappedArray<flare_reason_counters> reason_counters;    ///< [cpu]
+  MappedArray<flare_turn_set> turns;                     ///< by hash of the connection
+  MappedArray<flare_histogram> latencies;  ///< [(id * 2 + tier) * 2 + FLARE_LATENCY_*]
 
   std::uint32_t services_max() const { return service_info.max_entries(); }
   std::uint32_t backends_max() const { return backends.max_entries(); }
@@ -55,6 +61,8 @@ struct Maps {
   flare_service_counters service_totals(std::uint32_t service_id) const;
   flare_backend_counters backend_totals(std::uint32_t backend_id) const;
   flare_reason_counters reason_totals() const;
+  /// What a tier's requests, or handshakes, took.
+  flare_histogram latency(std::uint32_t service_id, flare_tier tier, flare_latency kind) const;
   /// Starts the counts of a service or backend id that is given to somebody else at 0.
   void clear_service_counters(std::uint32_t service_id) const;
   void clear_backend_counters(std::uint32_t backend_id) const;
@@ -80,6 +88,7 @@ std::string_view fallback_word(std::uint32_t fallback);
 std::string_view spill_cause_word(std::uint32_t cause);
 std::string_view refusal_word(std::uint32_t refusal);
 std::string_view reason_word(std::uint32_t reason);
+std::string_view latency_word(std::uint32_t kind);
 std::string_view attach_mode_word(std::uint32_t mode);
 flare_fate reason_fate(std::uint32_t reason);
 std::string_view fate_word(flare_fate fate);

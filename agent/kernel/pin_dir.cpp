@@ -109,10 +109,11 @@ std::vector<std::string> pinned_names(const fs::path& dir) {
 
 const std::vector<std::string>& map_names() {
   static const std::vector<std::string> kNames = {
-      "settings",         "heartbeat",        "services",       "backends",
-      "tables",           "service_info",     "interfaces",     "flows",
-      "embryos",          "fragments",        "vm_flows",       "admission",
-      "service_counters", "backend_counters", "reason_counters"};
+      "settings",         "heartbeat",        "services",        "backends",
+      "tables",           "service_info",     "interfaces",      "flows",
+      "embryos",          "fragments",        "vm_flows",        "admission",
+      "service_counters", "backend_counters", "reason_counters", "turns",
+      "latencies"};
   return kNames;
 }
 

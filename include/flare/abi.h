@@ -32,6 +32,8 @@
 #define FLARE_EMBRYOS_MAX	131072	/* entries: two for each unfinished handshake */
 #define FLARE_FRAGMENTS_MAX	8192
 #define FLARE_VM_FLOWS_MAX	65536	/* power of two */
+#define FLARE_TURN_SETS		65536	/* power of two; of FLARE_TURN_WAYS connections each */
+#define FLARE_TURN_WAYS		4
 #define FLARE_SNAT_ADDRS_MAX	8
 #define FLARE_PORT_PROBES	32
 #define FLARE_NAME_BYTES	64 /* with the closing 0 */
@@ -63,7 +65,8 @@
 
 #define FLARE_POLICIES(P)             \
 	P(OBSERVE, "observe")         \
-	P(FORMULA, "formula")
+	P(FORMULA, "formula")         \
+	P(CAP, "cap")
 
 /* What becomes of a flow that should spill and may not. */
 #define FLARE_OVERLOADS(O)            \
@@ -71,7 +74,7 @@
 	O(REJECT, "reject")           \
 	O(DROP, "drop")
 
-/* What holds for a service whose agent no longer beats: only the bucket, or nothing, spills. */
+/* What holds for a service whose agent no longer beats: only cap and bucket, or nothing, spill. */
 #define FLARE_FALLBACKS(F)            \
 	F(BUCKET, "bucket")           \
 	F(VM, "vm")
@@ -79,7 +82,8 @@
 /* Why a new flow was sent to serverless. */
 #define FLARE_SPILL_CAUSES(C)         \
 	C(SHARE, "share")             \
-	C(BUCKET, "bucket")
+	C(BUCKET, "bucket")           \
+	C(CAP, "cap")
 
 /* Why a new flow that should have gone to serverless did not. */
 #define FLARE_REFUSALS(R)                     \
@@ -232,8 +236,9 @@ struct flare_settings {
 	__u16 nat_port_min; /* host order; the range is disjoint from the host's own */
 	__u16 nat_port_max; /* inclusive */
 	__u32 zero;
+	__u64 hash_key[2]; /* secret of the keyed hash of `turns`, kept across restarts */
 };
-FLARE_ASSERT_SIZE(struct flare_settings, 64);
+FLARE_ASSERT_SIZE(struct flare_settings, 80);
 
 /* The one entry of `heartbeat`: a sign of life from either side. */
 struct flare_heartbeat {
@@ -258,6 +263,8 @@ struct flare_service {
 	__u64 ramp_depth_ns;
 	__u64 hour_budget; /* spilled flows per hour; 0: none may be spilled */
 	__u32 active_max; /* concurrent spilled flows; 0: no limit */
+	__u32 cap; /* requests in flight in the VM tier at which new flows spill; 0: none */
+	__u32 workers; /* requests that the VM tier works on at once; 0: unknown */
 	__u8 placement;
 	__u8 policy;
 	__u8 overload;
@@ -267,7 +274,7 @@ struct flare_service {
 	__u8 zero[7];
 	struct flare_addr snat[FLARE_SNAT_ADDRS_MAX];
 };
-FLARE_ASSERT_SIZE(struct flare_service, 232);
+FLARE_ASSERT_SIZE(struct flare_service, 240);
 
 /* Entry of `backends`, by backend id. Id 0 is never used: it is the VM tier of a receiver. */
 struct flare_backend {
@@ -378,6 +385,73 @@ struct flare_vm_flow {
 };
 FLARE_ASSERT_SIZE(struct flare_vm_flow, 16);
 
+/* Bits of flare_turn.flags, set by the client's packets. */
+#define FLARE_TURN_COUNTED	0x01 /* a request was counted: only server payload makes a next one */
+#define FLARE_TURN_TLS		0x02 /* began with a TLS record */
+#define FLARE_TURN_H2		0x04 /* began with the preface of HTTP/2: counted as one request */
+#define FLARE_TURN_PAYLOAD	0x08 /* payload was seen, and what protocol it is */
+#define FLARE_TURN_FINISHED	0x10 /* TLS: after a lone ChangeCipherSpec, Finished is to come */
+/* Bits of flare_turn.ended, set by either direction. */
+#define FLARE_TURN_CLOSED	0x01 /* FIN of the server, or RST: the slot is the first to be reused */
+
+/*
+ * A connection whose requests are counted: a slot of `turns`, which is direct-mapped and lossy. It
+ * is one cache line, without locks: each direction writes its own fields, and both change `open_ns`
+ * by atomic exchange alone, so that each request that began ends once. Sequence numbers are of the
+ * client's connection.
+ */
+struct flare_turn {
+	__u64 tag; /* keyed hash of (client, frontend); 0: never used */
+	__u64 open_ns; /* when the request that is in flight began; 0: none is */
+	__u64 seen_ns; /* last packet that mattered, coarse clock; either direction */
+	__u64 syn_ns; /* client: the SYN; server: 0 once it answered */
+	__u32 client_end; /* client: end of its newest payload */
+	__u32 snap; /* client: server_end when its last request began */
+	__u32 server_end; /* server: end of its newest payload */
+	__u32 requests; /* client: counted on this connection */
+	__u32 service_id;
+	__u32 backend_id; /* 0: the VM tier of a receiver */
+	__u8 tier;
+	__u8 flags; /* client: FLARE_TURN_* */
+	__u8 ended;
+	__u8 zero[5];
+};
+FLARE_ASSERT_SIZE(struct flare_turn, 64);
+
+/* Entry of `turns`: the slots that one hash may fall into. */
+struct flare_turn_set {
+	struct flare_turn way[FLARE_TURN_WAYS];
+};
+FLARE_ASSERT_SIZE(struct flare_turn_set, 256);
+
+/*
+ * Latencies: log-linear, FLARE_LATENCY_SUB slots an octave (a width of 12.5 % of the lower end, at
+ * most). Slot 0 is all below 2^14 ns (16 us); slot 1 + 8 x o + s begins at 2^(14 + o) x (1 + s / 8);
+ * the last one is all from 2^36 ns (69 s) on.
+ */
+#define FLARE_LATENCY_MIN_BITS	14
+#define FLARE_LATENCY_OCTAVES	22
+#define FLARE_LATENCY_SUB	8
+#define FLARE_LATENCY_SLOTS	(2 + FLARE_LATENCY_OCTAVES * FLARE_LATENCY_SUB)
+
+/* What is measured: begin of a request to the first byte of its answer; SYN to SYN-ACK. */
+#define FLARE_LATENCIES(L)                    \
+	L(REQUEST, "request")                 \
+	L(HANDSHAKE, "handshake")
+#define FLARE_ENUM_LATENCY(name, word) FLARE_LATENCY_##name,
+enum flare_latency { FLARE_LATENCIES(FLARE_ENUM_LATENCY) FLARE_LATENCIES_COUNT };
+
+/*
+ * Entry of `latencies` at [(service id * 2 + tier) * 2 + FLARE_LATENCY_*]. Shared by all CPUs,
+ * which add atomically: a row for each CPU would be most of Flare's memory.
+ */
+struct flare_histogram {
+	__u64 count[FLARE_LATENCY_SLOTS];
+	__u64 sum_ns;
+	__u64 zero[5];
+};
+FLARE_ASSERT_SIZE(struct flare_histogram, 1472);
+
 /*
  * Entry of `admission`, by service id. Limits are kept as the virtual time of the generic cell
  * rate algorithm (ITU-T I.371): one 64-bit word each, changed by compare-and-swap.
@@ -391,8 +465,12 @@ struct flare_admission {
 	__u64 active_peak; /* concurrency that the serverless tier has already grown to */
 	__u64 last_spill_ns; /* 0: no flow of this service was ever spilled */
 	__u64 zero;
+	/* a cache line of its own: written with every request */
+	__u64 in_flight[2]; /* by tier: slots of `turns` whose request is open */
+	__u64 vanished; /* agent: open requests of flows that were gone without a word */
+	__u64 zero2[5];
 };
-FLARE_ASSERT_SIZE(struct flare_admission, 64);
+FLARE_ASSERT_SIZE(struct flare_admission, 128);
 
 /* Counts of one tier or backend: "in" is from the client, "out" is to the client. */
 struct flare_traffic {
@@ -404,8 +482,12 @@ struct flare_traffic {
 	__u64 flows_closed; /* FIN from both sides, or RST; VM tier: the server's FIN, or any RST */
 	__u64 resets_in;
 	__u64 resets_out;
+	__u64 requests; /* begun; TCP alone */
+	__u64 answers; /* first bytes of an answer */
+	__u64 abandoned; /* ended without an answer: FIN of the server, RST, a lost slot */
+	__u64 zero;
 };
-FLARE_ASSERT_SIZE(struct flare_traffic, 64);
+FLARE_ASSERT_SIZE(struct flare_traffic, 96);
 
 /* Entry of `service_counters` at [cpu * services + service id]: one writer, no atomics. */
 struct flare_service_counters {
@@ -416,15 +498,19 @@ struct flare_service_counters {
 	__u64 handshakes; /* spilled TCP flows whose handshake completed */
 	__u64 port_probes; /* tries made to reserve a port */
 	__u64 stale_decisions; /* new flows decided by the fallback, the heartbeat being too old */
-	__u64 zero[1];
+	__u64 busy; /* requests begun in the VM tier while `workers` or more were in flight */
+	__u64 early_bucket; /* flows the bucket refused while fewer than 0.9 x workers were */
+	__u64 uncounted; /* connections whose requests cannot be told apart: cleartext HTTP/2 */
+	__u64 zero[6];
 };
-FLARE_ASSERT_SIZE(struct flare_service_counters, 320);
+FLARE_ASSERT_SIZE(struct flare_service_counters, 448);
 
 /* Entry of `backend_counters` at [cpu * backends + backend id]. */
 struct flare_backend_counters {
 	struct flare_traffic traffic;
+	__u64 zero[4];
 };
-FLARE_ASSERT_SIZE(struct flare_backend_counters, 64);
+FLARE_ASSERT_SIZE(struct flare_backend_counters, 128);
 
 /* Entry of `reason_counters`, by CPU. */
 #define FLARE_REASON_SLOTS 64

@@ -94,6 +94,7 @@ flare_settings settings() {
       .nat_port_min = BENCH_PORT_BASE,
       .nat_port_max = BENCH_PORT_BASE + (1U << BENCH_PORT_BITS) - 1,
       .zero = 0,
+      .hash_key = {0x1234'5678'9abc'def0, 0x0fed'cba9'8765'4321},
   };
 }
 
@@ -107,6 +108,8 @@ flare_service service(std::uint32_t id, Role role, Family family) {
   made.bucket_depth_ns = made.spend_depth_ns = made.ramp_depth_ns = kHourNs;
   made.hour_budget = 1ULL << 39;
   made.active_max = 1U << 31;
+  made.cap = 1U << 30;
+  made.workers = 1U << 30;
   made.policy = FLARE_POLICY_FORMULA;
   made.overload = FLARE_OVERLOAD_VM;
   made.fallback = FLARE_FALLBACK_BUCKET;

@@ -115,6 +115,8 @@ void DatapathTest::forget_packets() {
     maps().clear_service_counters(id);
   }
   for (std::uint32_t id = 0; id < maps().backends_max(); ++id) maps().clear_backend_counters(id);
+  for (std::uint32_t set = 0; set < maps().turns.size(); ++set)
+    if (maps().turns.read(set).way[0].tag != 0) maps().turns.clear(set);
   std::vector<std::uint32_t> used;
   ASSERT_TRUE(maps().vm_flows.for_each([&](std::uint32_t slot, const flare_vm_flow& flow) {
     if (flow.tag != 0) used.push_back(slot);
@@ -138,6 +140,7 @@ void DatapathTest::SetUp() {
       .nat_port_min = kNatMin,
       .nat_port_max = kNatMax,
       .zero = 0,
+      .hash_key = {1, 2},
   };
   ASSERT_TRUE(maps().settings.update(0, settings));
   beat();

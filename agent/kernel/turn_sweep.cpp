@@ -1,0 +1,108 @@
+#include "kernel/turn_sweep.h"
+
+#include <algorithm>
+#include <atomic>
+
+namespace flare {
+namespace {
+
+struct Tally {
+  std::uint64_t open = 0;
+  std::uint64_t vanished = 0;  ///< in this walk
+  std::uint64_t begun_at_start = 0;
+  std::uint64_t ended_at_start = 0;
+};
+
+std::uint64_t ended(const flare_traffic& traffic) { return traffic.answers + traffic.abandoned; }
+
+std::uint64_t load(__u64& word) { return std::atomic_ref(word).load(std::memory_order_relaxed); }
+
+/// Visits every slot that was ever used.
+template <typename Visit>
+void for_each_turn(const Maps& maps, Visit visit) {
+  for (std::uint32_t set = 0; set < maps.turns.size(); ++set) {
+    maps.turns.visit(set, [&visit](flare_turn_set& ways) {
+      for (flare_turn& turn : ways.way) {
+        if (load(turn.tag) != 0) visit(turn);
+      }
+    });
+  }
+}
+
+std::int64_t in_flight(const Maps& maps, std::uint32_t service_id, std::uint32_t tier) {
+  return static_cast<std::int64_t>(maps.admission.read(service_id).in_flight[tier]);
+}
+
+void add_in_flight(const Maps& maps, std::uint32_t service_id, std::uint32_t tier,
+                   std::int64_t change) {
+  maps.admission.visit(service_id, [&](flare_admission& admission) {
+    std::atomic_ref(admission.in_flight[tier])
+        .fetch_add(static_cast<__u64>(change), std::memory_order_relaxed);
+  });
+}
+
+/// Takes the open request of a silent connection; false where the datapath has just ended it, or
+/// the connection has spoken.
+bool end_silently(flare_turn& turn, std::uint64_t now_ns, std::uint64_t silence_ns) {
+  __u64 begun = load(turn.open_ns);
+  const std::uint64_t seen = load(turn.seen_ns);
+  if (begun == 0 || seen > now_ns || now_ns - seen <= silence_ns) return false;
+  return std::atomic_ref(turn.open_ns).compare_exchange_strong(begun, 0);
+}
+
+}  // namespace
+
+TurnReport sweep_turns(const Maps& maps, std::uint64_t now_ns, std::uint64_t silence_ns) {
+  TurnReport report;
+  std::vector<Tally> tallies(std::size_t{maps.services_max()} * FLARE_TIERS_COUNT);
+  for (std::uint32_t id = 0; id < maps.services_max(); ++id) {
+    const flare_service_counters totals = maps.service_totals(id);
+    for (std::uint32_t tier = 0; tier < FLARE_TIERS_COUNT; ++tier) {
+      Tally& tally = tallies[id * FLARE_TIERS_COUNT + tier];
+      tally.begun_at_start = totals.tier[tier].requests;
+      tally.ended_at_start = ended(totals.tier[tier]);
+    }
+  }
+  for_each_turn(maps, [&](flare_turn& turn) {
+    const std::size_t of = std::size_t{turn.service_id} * FLARE_TIERS_COUNT + turn.tier;
+    if (of >= tallies.size() || load(turn.open_ns) == 0) return;
+    if (end_silently(turn, now_ns, silence_ns)) {
+      add_in_flight(maps, turn.service_id, turn.tier, -1);
+      maps.admission.add(turn.service_id, &flare_admission::vanished, 1);
+      ++tallies[of].vanished;
+      ++report.vanished;
+      return;
+    }
+    ++tallies[of].open;
+    ++report.open;
+  });
+  // The slots were seen at different moments. Since the walk began, some requests began and some
+  // ended, so the truth lies between open - ended and open + begun.
+  for (std::uint32_t id = 0; id < maps.services_max(); ++id) {
+    const flare_service_counters totals = maps.service_totals(id);
+    for (std::uint32_t tier = 0; tier < FLARE_TIERS_COUNT; ++tier) {
+      const Tally& tally = tallies[id * FLARE_TIERS_COUNT + tier];
+      const auto open = static_cast<std::int64_t>(tally.open);
+      const std::int64_t now = in_flight(maps, id, tier);
+      const auto gone = static_cast<std::int64_t>(ended(totals.tier[tier]) - tally.ended_at_start);
+      const auto come =
+          static_cast<std::int64_t>(totals.tier[tier].requests - tally.begun_at_start);
+      const std::int64_t truth =
+          std::clamp(now, std::max<std::int64_t>(0, open - gone), open + come);
+      if (truth == now) continue;
+      add_in_flight(maps, id, tier, truth - now);
+      report.corrections.push_back({id, static_cast<flare_tier>(tier), truth - now});
+    }
+  }
+  return report;
+}
+
+void forget_turns(const Maps& maps, std::uint32_t service_id) {
+  for_each_turn(maps, [service_id](flare_turn& turn) {
+    if (turn.service_id != service_id) return;
+    std::atomic_ref(turn.open_ns).store(0, std::memory_order_relaxed);
+    std::atomic_ref(turn.tag).store(0, std::memory_order_relaxed);
+  });
+}
+
+}  // namespace flare
