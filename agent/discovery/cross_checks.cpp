@@ -135,19 +135,30 @@ void check_backend_addresses(const Draft& draft, std::size_t i, Problems& proble
 void check_policy(const Draft& draft, std::size_t i, Problems& problems) {
   const ServiceConfig& service = draft.config.services[i];
   const ServicePlaces& places = draft.services[i];
-  const bool formula = service.policy == FLARE_POLICY_FORMULA;
-  if (formula && places.capacity.line == 0) {
+  const bool spills = service.policy != FLARE_POLICY_OBSERVE;
+  const bool cap = service.policy == FLARE_POLICY_CAP;
+  if (service.policy == FLARE_POLICY_FORMULA && places.capacity.line == 0) {
     problems.refuse(places.policy, key_of(i, "policy"), "formula without capacity_rps",
                     "formula with capacity_rps, or observe");
   }
-  if (formula && !places.has_serverless) {
+  if (cap && places.workers.line == 0) {
+    problems.refuse(places.policy, key_of(i, "policy"), "cap without workers",
+                    "cap with workers, or observe");
+  }
+  if (service.protocol == Protocol::kUdp && (cap || service.workers > 0)) {
+    problems.refuse(cap ? places.policy : places.workers, key_of(i, cap ? "policy" : "workers"),
+                    "a cap on requests for UDP, whose requests are not counted",
+                    "formula or observe, without workers");
+  }
+  if (spills && !places.has_serverless) {
     problems.refuse(places.serverless, key_of(i, "serverless"),
-                    "no backend to spill to with policy formula",
+                    std::string("no backend to spill to with policy ") + (cap ? "cap" : "formula"),
                     "at least one serverless backend, or policy observe");
   }
-  if (!formula && service.min_share > 0) {
+  if (!spills && service.min_share > 0) {
     problems.refuse(places.min_share, key_of(i, "min_share"),
-                    "a floor with policy observe, which spills nothing", "0, or policy formula");
+                    "a floor with policy observe, which spills nothing",
+                    "0, or policy formula or cap");
   }
   const bool weightless = std::all_of(service.serverless.begin(), service.serverless.end(),
                                       [](const BackendConfig& b) { return b.weight == 0; });

@@ -18,6 +18,7 @@ struct ServicePlaces {
   Place policy;
   Place min_share;
   Place capacity;  ///< line 0: not given
+  Place workers;   ///< line 0: not given
   Place serverless;
   bool has_serverless = false;  ///< given, perhaps with items that were refused
   std::vector<Place> backends;  ///< of `endpoint`

@@ -124,17 +124,21 @@ std::vector<Field> identity_fields(ServiceConfig& service, ServicePlaces& places
 
 std::vector<Field> policy_fields(ServiceConfig& service, ServicePlaces& places,
                                  Problems& problems) {
-  Field policy = word_field("policy", {"observe", "formula"}, service.policy, problems);
+  Field policy = word_field("policy", {"observe", "formula", "cap"}, service.policy, problems);
   policy.read = at_place(places.policy, policy.read);
   Field floor = number_field("min_share", {0, 1, "of new flows"}, service.min_share, problems);
   floor.read = at_place(places.min_share, floor.read);
   Field capacity =
-      number_field("capacity_rps", {0.1, 1e7, "new flows a second that the VM tier serves"},
+      number_field("capacity_rps", {0.1, 1e7, "requests a second that the VM tier serves"},
                    service.capacity_rps, problems);
   capacity.read = at_place(places.capacity, capacity.read);
+  Field workers =
+      integer_field("workers", {1, 1'000'000, "requests at once"}, service.workers, problems);
+  workers.read = at_place(places.workers, workers.read);
   return {policy,
           floor,
           capacity,
+          workers,
           word_field("overload", {"vm", "reject", "drop"}, service.overload, problems),
           word_field("fallback", {"bucket", "vm"}, service.fallback, problems),
           integer_field("bucket_depth", {1, 1'000'000, "tokens"}, service.bucket_depth, problems),

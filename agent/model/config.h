@@ -54,7 +54,8 @@ struct ServiceConfig {
   flare_policy policy = FLARE_POLICY_OBSERVE;
   flare_overload overload = FLARE_OVERLOAD_VM;
   flare_fallback fallback = FLARE_FALLBACK_BUCKET;
-  double capacity_rps = 0;                    ///< new flows a second that the VM tier serves
+  double capacity_rps = 0;    ///< requests a second that the VM tier serves; cap: a first guess
+  std::uint32_t workers = 0;  ///< requests that the VM tier works on at once; 0: not told
   std::optional<std::uint32_t> bucket_depth;  ///< tokens; default: max(33, 20 ms of the rate)
   double min_share = 0;                       ///< of new flows that always go to serverless
   FormulaConfig formula;

@@ -18,6 +18,9 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kBeatEvery{500};
 constexpr milliseconds kSweepEvery{100};
+constexpr milliseconds kRecountEvery{10'000};
+/// A request whose connection says nothing for so long is not served any more.
+constexpr std::uint64_t kSilenceNs = 300'000'000'000;
 constexpr milliseconds kFileQuiet{200};
 constexpr std::uint32_t kSweepBudget = 4096;
 constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
@@ -92,6 +95,9 @@ Result<void> Agent::start_timers() {
   auto sweep = Timer::every(parts_.loop, kSweepEvery, [this] { on_sweep(); });
   if (!sweep) return sweep.error();
   sweep_timer_ = *std::move(sweep);
+  auto recount = Timer::every(parts_.loop, kRecountEvery, [this] { on_recount(); });
+  if (!recount) return recount.error();
+  recount_timer_ = *std::move(recount);
   return {};
 }
 
@@ -135,6 +141,19 @@ void Agent::on_sweep() {
     if (!report) {
       parts_.log.error("cannot sweep old flows reason=\"{}\"", report.error().message());
     }
+  }
+}
+
+/// What the datapath could not see the end of is told, as it was load that was not there.
+void Agent::on_recount() {
+  const TurnReport report = sweep_turns(parts_.datapath.maps(), parts_.clock.now_ns(), kSilenceNs);
+  if (report.vanished > 0) {
+    parts_.log.info("requests of silent connections were ended requests={} in_flight={}",
+                    report.vanished, report.open);
+  }
+  for (const TurnReport::Correction& one : report.corrections) {
+    parts_.log.info("corrected the requests in flight service_id={} tier={} change={}",
+                    one.service_id, tier_word(one.tier), one.change);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "control/cap.h"
 #include "control/limits.h"
 #include "control/maglev.h"
 
@@ -18,7 +19,7 @@ std::uint64_t to_ns(std::chrono::milliseconds duration) {
 
 }  // namespace
 
-flare_settings compose_settings(const Config& config) {
+flare_settings compose_settings(const Config& config, const HashKey& hash_key) {
   flare_settings settings{};
   settings.heartbeat_bound_ns = to_ns(config.agent.heartbeat_bound);
   settings.tcp_handshake_ns = to_ns(config.timeouts.tcp_handshake);
@@ -29,15 +30,16 @@ flare_settings compose_settings(const Config& config) {
   settings.udp_replied_ns = to_ns(config.timeouts.udp_replied);
   settings.nat_port_min = config.nat.port_min;
   settings.nat_port_max = config.nat.port_max;
+  std::copy(hash_key.begin(), hash_key.end(), settings.hash_key);
   return settings;
 }
 
 flare_service compose_service(const ServiceConfig& service, std::uint32_t id,
-                              const HashKey& hash_key, std::uint64_t share, bool enforced) {
+                              const HashKey& hash_key, const Steering& steering) {
   flare_service value{};
   value.id = id;
-  value.share = share;
-  const RateLimit bucket = bucket_limit(service.capacity_rps, service.bucket_depth);
+  value.share = steering.share;
+  const RateLimit bucket = bucket_limit(steering.bucket_rps, service.bucket_depth);
   const RateLimit spend = spend_limit(service.spend);
   const RateLimit ramp = ramp_limit(service.spend);
   value.bucket_interval_ns = bucket.interval_ns;
@@ -48,8 +50,14 @@ flare_service compose_service(const ServiceConfig& service, std::uint32_t id,
   value.ramp_depth_ns = ramp.depth_ns;
   value.hour_budget = service.spend.per_hour;
   value.active_max = service.spend.active;
+  value.workers = service.workers;
+  value.cap = service.policy == FLARE_POLICY_FORMULA ? 0 : cap_of(service.workers);
   value.placement = static_cast<__u8>(service.placement);
-  value.policy = static_cast<__u8>(enforced ? FLARE_POLICY_FORMULA : FLARE_POLICY_OBSERVE);
+  value.policy = static_cast<__u8>(service.policy);
+  if (!steering.enforced)
+    value.policy = FLARE_POLICY_OBSERVE;
+  else if (service.policy == FLARE_POLICY_OBSERVE)
+    value.policy = FLARE_POLICY_FORMULA;
   value.overload = static_cast<__u8>(service.overload);
   value.fallback = static_cast<__u8>(service.fallback);
   std::copy(hash_key.begin(), hash_key.end(), value.hash_key);
@@ -87,6 +95,7 @@ flare_service compose_retired(const flare_service& last) {
   value.share = 0;
   value.bucket_interval_ns = 0;
   value.bucket_depth_ns = 0;
+  value.cap = 0;
   value.hour_budget = 0;
   value.policy = FLARE_POLICY_OBSERVE;
   value.overload = FLARE_OVERLOAD_VM;

@@ -11,11 +11,18 @@
 
 namespace flare {
 
-flare_settings compose_settings(const Config& config);
+flare_settings compose_settings(const Config& config, const HashKey& hash_key);
 
-/// The value of a service with epoch 0. `enforced` false: the policy only observes.
+/// What a policy, or a hand, wants of a service now.
+struct Steering {
+  std::uint64_t share = 0;
+  bool enforced = false;  ///< false: only observed
+  double bucket_rps = 0;  ///< of the VM tier's bucket; 0: no limit
+};
+
+/// The value of a service with epoch 0.
 flare_service compose_service(const ServiceConfig& service, std::uint32_t id,
-                              const HashKey& hash_key, std::uint64_t share, bool enforced);
+                              const HashKey& hash_key, const Steering& steering);
 
 flare_backend compose_backend(const BackendConfig& backend, std::uint32_t service_id,
                               std::uint32_t generation, bool drained);

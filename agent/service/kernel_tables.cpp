@@ -1,5 +1,7 @@
 #include "service/kernel_tables.h"
 
+#include "kernel/turn_sweep.h"
+
 namespace flare {
 
 Result<std::vector<Tables::ServiceEntry>> KernelTables::services() const {
@@ -59,6 +61,7 @@ flare_admission KernelTables::admission(std::uint32_t service_id) const {
 void KernelTables::clear_service(std::uint32_t service_id) {
   maps_.clear_service_counters(service_id);
   maps_.admission.clear(service_id);
+  forget_turns(maps_, service_id);
 }
 
 void KernelTables::clear_backend(std::uint32_t backend_id) {

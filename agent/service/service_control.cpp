@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <numeric>
 #include <utility>
+
+#include "control/cap.h"
 
 namespace flare {
 namespace {
@@ -17,6 +18,24 @@ std::uint64_t growth(std::uint64_t now, std::uint64_t before) {
 template <std::size_t Size>
 std::uint64_t sum(const __u64 (&values)[Size]) {
   return std::accumulate(std::begin(values), std::end(values), std::uint64_t{0});
+}
+
+/// What came to a tier: requests, or flows where nobody can tell requests.
+std::uint64_t load_of(const ServiceConfig& service, const flare_traffic& now,
+                      const flare_traffic& before) {
+  if (service.protocol == Protocol::kUdp) return growth(now.flows_new, before.flows_new);
+  return growth(now.requests, before.requests);
+}
+
+/// What the interval says of the VM tier's capacity.
+std::uint64_t learn(std::uint64_t believed_mrps, const flare_service_counters& now,
+                    const flare_service_counters& before, std::uint64_t elapsed_ns) {
+  const flare_traffic& vm = now.tier[FLARE_TIER_VM];
+  const flare_traffic& vm_before = before.tier[FLARE_TIER_VM];
+  return learned_capacity_mrps(
+      believed_mrps, {growth(vm.requests, vm_before.requests), growth(now.busy, before.busy),
+                      growth(vm.answers, vm_before.answers),
+                      growth(now.early_bucket, before.early_bucket), elapsed_ns});
 }
 
 }  // namespace
@@ -36,18 +55,19 @@ std::optional<ControlOutcome> ServiceControl::step(const ServiceConfig& service,
   const flare_service_counters& old = before->totals;
   ControlOutcome outcome;
   outcome.elapsed_ns = now_ns - before->at_ns;
-  const std::uint64_t vm =
-      growth(totals.tier[FLARE_TIER_VM].flows_new, old.tier[FLARE_TIER_VM].flows_new);
-  const std::uint64_t serverless = growth(totals.tier[FLARE_TIER_SERVERLESS].flows_new,
-                                          old.tier[FLARE_TIER_SERVERLESS].flows_new);
+  const std::uint64_t vm = load_of(service, totals.tier[FLARE_TIER_VM], old.tier[FLARE_TIER_VM]);
+  const std::uint64_t serverless =
+      load_of(service, totals.tier[FLARE_TIER_SERVERLESS], old.tier[FLARE_TIER_SERVERLESS]);
   outcome.refused = growth(sum(totals.refused), sum(old.refused));
   // What was rejected or dropped was load too; what went to the VM tier instead is counted there.
   const std::uint64_t turned_away = service.overload == FLARE_OVERLOAD_VM ? 0 : outcome.refused;
   const std::uint64_t arrivals = vm + serverless + turned_away;
 
-  const auto capacity = static_cast<std::uint64_t>(std::llround(service.capacity_rps * 1000));
+  const bool cap = service.policy == FLARE_POLICY_CAP;
+  if (cap) capacity_mrps_ = learn(capacity_mrps_, totals, old, outcome.elapsed_ns);
+  outcome.capacity_mrps = capacity_mrps_;
   const FormulaOutput result =
-      formula({arrivals, arrivals_before_, outcome.elapsed_ns, elapsed_before_ns_, capacity,
+      formula({arrivals, arrivals_before_, outcome.elapsed_ns, elapsed_before_ns_, capacity_mrps_,
                service.formula.significance});
   arrivals_before_ = arrivals;
   elapsed_before_ns_ = outcome.elapsed_ns;
@@ -56,11 +76,12 @@ std::optional<ControlOutcome> ServiceControl::step(const ServiceConfig& service,
   outcome.load_mrps = result.load_mrps;
   outcome.vm_mrps = rate_mrps(vm, outcome.elapsed_ns);
   outcome.serverless_mrps = rate_mrps(serverless, outcome.elapsed_ns);
-  const std::uint64_t asked = capacity == 0 ? 0 : result.share;
+  const std::uint64_t asked = cap || capacity_mrps_ == 0 ? 0 : result.share;
   outcome.wanted_share = std::max(asked, share_from_fraction(service.min_share));
   outcome.spilled_share = growth(totals.spilled[FLARE_SPILL_SHARE], old.spilled[FLARE_SPILL_SHARE]);
   outcome.spilled_bucket =
       growth(totals.spilled[FLARE_SPILL_BUCKET], old.spilled[FLARE_SPILL_BUCKET]);
+  outcome.spilled_cap = growth(totals.spilled[FLARE_SPILL_CAP], old.spilled[FLARE_SPILL_CAP]);
   outcome.observed = growth(sum(totals.observed), sum(old.observed));
   return outcome;
 }

@@ -20,12 +20,18 @@ struct ControlOutcome {
   std::uint64_t wanted_share = 0;   ///< by the policy, floor included
   std::uint64_t spilled_share = 0;  ///< flows spilled in the interval, by cause
   std::uint64_t spilled_bucket = 0;
-  std::uint64_t observed = 0;  ///< flows that would have been spilled
+  std::uint64_t spilled_cap = 0;
+  std::uint64_t capacity_mrps = 0;  ///< as told, or as learned under cap; 0: unknown
+  std::uint64_t observed = 0;       ///< flows that would have been spilled
   std::uint64_t refused = 0;
 };
 
 class ServiceControl {
  public:
+  /// Starts from a capacity that was told, or that an earlier agent has learned.
+  void believe(std::uint64_t capacity_mrps) { capacity_mrps_ = capacity_mrps; }
+  std::uint64_t capacity_mrps() const { return capacity_mrps_; }
+
   /// Whether the policy's interval is over at `now_ns`, or will be within `slack_ns`.
   bool is_due(const ServiceConfig& service, std::uint64_t now_ns, std::uint64_t slack_ns) const;
 
@@ -39,6 +45,7 @@ class ServiceControl {
     std::uint64_t at_ns = 0;
   };
   std::optional<Sample> last_;
+  std::uint64_t capacity_mrps_ = 0;
   std::uint64_t arrivals_before_ = 0;
   std::uint64_t elapsed_before_ns_ = 0;
 };

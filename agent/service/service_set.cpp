@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "control/cap.h"
 #include "control/formula.h"
 #include "service/compose.h"
 
@@ -75,7 +76,7 @@ Result<void> ServiceSet::bring(const Config& config, std::uint64_t now_ns) {
   if (!known) return known.error();
   auto identities = assign_identities(config, *known);
   if (!identities) return identities.error();
-  auto settings = tables_.put_settings(compose_settings(config));
+  auto settings = tables_.put_settings(compose_settings(config, hash_key_));
   if (!settings) return settings.error();
 
   std::vector<Managed> next;
@@ -100,6 +101,19 @@ Result<void> ServiceSet::bring(const Config& config, std::uint64_t now_ns) {
   if (!cleared) return cleared.error();
   services_ = std::move(next);
   return {};
+}
+
+/// What was learned before, by this agent or by an earlier one; else what the configuration says.
+std::uint64_t ServiceSet::capacity_at_start(const ServiceConfig& config,
+                                            const ServiceIdentity& identity,
+                                            const flare_service_info& old) const {
+  const std::uint64_t told = compose_info(config).capacity_mrps;
+  if (config.policy != FLARE_POLICY_CAP || identity.fresh) return told;
+  const Managed* same = running(identity.id, config.name);
+  if (same == nullptr) return old.capacity_mrps > 0 ? old.capacity_mrps : told;
+  const bool told_anew =
+      same->config.capacity_rps != config.capacity_rps || same->config.policy != FLARE_POLICY_CAP;
+  return told_anew ? told : same->control.capacity_mrps();
 }
 
 const ServiceSet::Managed* ServiceSet::running(std::uint32_t id, std::string_view name) const {
@@ -131,6 +145,8 @@ ServiceSet::Managed ServiceSet::prepare(const ServiceConfig& config,
   service.value = here != nullptr ? *here : elsewhere != nullptr ? *elsewhere : flare_service{};
 
   service.info = compose_info(config);
+  service.control.believe(capacity_at_start(config, identity, old));
+  service.info.capacity_mrps = service.control.capacity_mrps();
   service.info.spilling_since_ns = service.spills.since_ns();
   if (!identity.fresh) {
     service.info.sampled_ns = old.sampled_ns;
@@ -177,8 +193,11 @@ Result<void> ServiceSet::publish(Managed& service) {
   const auto pin = pin_of(service.config.name);
   const std::uint64_t share = applied_share(service.config, pin, service.wanted_share);
   const bool enforced = pin || service.config.policy != FLARE_POLICY_OBSERVE;
+  const double capacity_rps = static_cast<double>(service.control.capacity_mrps()) / 1000;
+  const bool cap = service.config.policy == FLARE_POLICY_CAP;
   flare_service wanted =
-      compose_service(service.config, service.identity.id, hash_key_, share, enforced);
+      compose_service(service.config, service.identity.id, hash_key_,
+                      {share, enforced, cap ? capacity_rps * kBucketHeadroom : capacity_rps});
   wanted.epoch = service.value.epoch;
   if (!service.in_maps || !same_bytes(wanted, service.value)) {
     ++wanted.epoch;
@@ -268,6 +287,7 @@ Result<void> ServiceSet::steer(Managed& service, std::uint64_t now_ns) {
     log_.info(*line);
   }
   service.info.sampled_ns = now_ns;
+  service.info.capacity_mrps = outcome->capacity_mrps;
   service.info.arrivals_mrps = outcome->arrivals_mrps;
   service.info.vm_mrps = outcome->vm_mrps;
   service.info.serverless_mrps = outcome->serverless_mrps;

@@ -74,6 +74,8 @@ class ServiceSet {
   Result<void> bring(const Config& config, std::uint64_t now_ns);
   Managed prepare(const ServiceConfig& config, const ServiceIdentity& identity, const Known& known,
                   std::uint64_t now_ns) const;
+  std::uint64_t capacity_at_start(const ServiceConfig& config, const ServiceIdentity& identity,
+                                  const flare_service_info& old) const;
   const Managed* running(std::uint32_t id, std::string_view name) const;
   Result<void> put_backends(const Managed& service);
   Result<void> put_table(Managed& service);

@@ -18,7 +18,8 @@ double seconds(std::uint64_t ns) { return static_cast<double>(ns) / 1e9; }
 std::optional<std::string> SpillWatch::step(const ServiceConfig& service,
                                             const ControlOutcome& outcome,
                                             std::uint64_t applied_share, std::uint64_t now_ns) {
-  const std::uint64_t spilled = outcome.spilled_share + outcome.spilled_bucket;
+  const std::uint64_t spilled =
+      outcome.spilled_share + outcome.spilled_bucket + outcome.spilled_cap;
   const bool spilling = applied_share > 0 || spilled > 0 || outcome.observed > 0;
   if (spilling) {
     const bool starts = since_ns_ == 0;
@@ -40,13 +41,14 @@ std::optional<std::string> SpillWatch::step(const ServiceConfig& service,
 
 std::string SpillWatch::start_line(const ServiceConfig& service, const ControlOutcome& outcome,
                                    std::uint64_t applied_share) const {
+  const char* cause = applied_share > 0 ? "share" : outcome.spilled_cap > 0 ? "cap" : "bucket";
   return fmt::format(
       "{} service={} cause={} share={:.4f} wanted_share={:.4f} arrivals_rps={:.1f} load_rps={:.1f} "
-      "capacity_rps={:.1f} by_share={} by_bucket={} observed={}",
-      observed_ ? "spill would start" : "spill starts", service.name,
-      applied_share > 0 ? "share" : "bucket", share_to_fraction(applied_share),
-      share_to_fraction(outcome.wanted_share), per_second(outcome.arrivals_mrps),
-      per_second(outcome.load_mrps), service.capacity_rps, outcome.spilled_share,
+      "capacity_rps={:.1f} by_share={} by_cap={} by_bucket={} observed={}",
+      observed_ ? "spill would start" : "spill starts", service.name, cause,
+      share_to_fraction(applied_share), share_to_fraction(outcome.wanted_share),
+      per_second(outcome.arrivals_mrps), per_second(outcome.load_mrps),
+      per_second(outcome.capacity_mrps), outcome.spilled_share, outcome.spilled_cap,
       outcome.spilled_bucket, outcome.observed);
 }
 

@@ -56,8 +56,8 @@ class Services : public testing::Test {
   }
   /// One second in which so many flows came to each tier of service 0.
   void second(std::uint64_t vm, std::uint64_t serverless = 0) {
-    tables_.counters_[0].tier[FLARE_TIER_VM].flows_new += vm;
-    tables_.counters_[0].tier[FLARE_TIER_SERVERLESS].flows_new += serverless;
+    tables_.counters_[0].tier[FLARE_TIER_VM].requests += vm;
+    tables_.counters_[0].tier[FLARE_TIER_SERVERLESS].requests += serverless;
     tables_.counters_[0].spilled[FLARE_SPILL_SHARE] += serverless;
     now_ += kSecond;
     auto ticked = set_.tick(now_, 0);
@@ -121,6 +121,73 @@ TEST_F(Services, UnderObserveGetNoShareHoweverHighTheLoad) {
   EXPECT_EQ(tables_.only_service().policy, FLARE_POLICY_OBSERVE);
   EXPECT_NEAR(share_to_fraction(tables_.infos_[0].wanted_share), 0.9, 1e-6);
   EXPECT_EQ(tables_.infos_[0].applied_share, 0U);
+}
+
+ServiceConfig capped() {
+  ServiceConfig service = web();
+  service.policy = FLARE_POLICY_CAP;
+  service.workers = 32;
+  return service;
+}
+
+TEST_F(Services, UnderCapGetACapAndABucketBehindIt) {
+  apply(with({capped()}));
+  const flare_service& value = tables_.only_service();
+  EXPECT_EQ(value.policy, FLARE_POLICY_CAP);
+  EXPECT_EQ(value.workers, 32U);
+  EXPECT_EQ(value.cap, 48U);
+  EXPECT_EQ(value.bucket_interval_ns, 2'380'952U) << "1.05 x 400 a second";
+  second(4000);
+  second(4000);
+  EXPECT_EQ(share(), 0U) << "the kernel decides, not the share";
+  ServiceConfig observed = capped();
+  observed.policy = FLARE_POLICY_OBSERVE;
+  apply(with({observed}));
+  EXPECT_EQ(tables_.only_service().cap, 48U) << "to say what it would spill";
+  EXPECT_EQ(tables_.only_service().policy, FLARE_POLICY_OBSERVE);
+  observed.policy = FLARE_POLICY_FORMULA;
+  apply(with({observed}));
+  EXPECT_EQ(tables_.only_service().cap, 0U);
+}
+
+TEST_F(Services, UnderCapLearnTheirCapacityAndKeepIt) {
+  ServiceConfig service = capped();
+  service.capacity_rps = 0;
+  apply(with({service}));
+  EXPECT_EQ(tables_.only_service().bucket_interval_ns, 0U) << "unknown: no bucket";
+  const auto saturated = [this](std::uint64_t answers) {
+    tables_.counters_[0].tier[FLARE_TIER_VM].answers += answers;
+    tables_.counters_[0].busy += 450;
+    second(450);
+  };
+  second(0);
+  saturated(438);
+  EXPECT_EQ(tables_.infos_[0].capacity_mrps, 438'000U);
+  EXPECT_EQ(tables_.only_service().bucket_interval_ns, 2'174'386U) << "1.05 x 438 a second";
+  saturated(238);
+  EXPECT_EQ(tables_.infos_[0].capacity_mrps, 338'000U) << "the machines became slower";
+  for (int i = 0; i < 3; ++i) second(100);
+  EXPECT_EQ(tables_.infos_[0].capacity_mrps, 338'000U);
+  apply(with({service}));
+  EXPECT_EQ(tables_.infos_[0].capacity_mrps, 338'000U) << "a reload";
+  ServiceSet next{tables_, *log_, kKey};
+  ASSERT_TRUE(next.apply(with({service}), {}, now_));
+  EXPECT_EQ(tables_.infos_[0].capacity_mrps, 338'000U) << "another agent";
+  service.capacity_rps = 500;
+  ASSERT_TRUE(next.apply(with({service}), {}, now_));
+  EXPECT_EQ(tables_.infos_[0].capacity_mrps, 500'000U) << "told anew";
+}
+
+TEST_F(Services, OfUdpCountFlowsAsTheirLoad) {
+  ServiceConfig service = web();
+  service.protocol = Protocol::kUdp;
+  apply(with({service}));
+  tables_.counters_[0].tier[FLARE_TIER_VM].flows_new += 800;
+  second(0);
+  EXPECT_EQ(share(), 0U);
+  tables_.counters_[0].tier[FLARE_TIER_VM].flows_new += 800;
+  second(0);
+  EXPECT_NEAR(share_to_fraction(share()), 0.5, 1e-6);
 }
 
 TEST_F(Services, ObservedWithoutACapacityWantNothing) {
@@ -329,7 +396,7 @@ TEST_F(Services, DoNotBeatWhereAWriteFailed) {
   const std::uint64_t beat = tables_.beat_ns_;
   EXPECT_EQ(beat, now_);
   tables_.all_writes_fail = true;
-  tables_.counters_[0].tier[FLARE_TIER_VM].flows_new += 5000;
+  tables_.counters_[0].tier[FLARE_TIER_VM].requests += 5000;
   now_ += kSecond;
   EXPECT_FALSE(set_.tick(now_, 0));
   EXPECT_EQ(tables_.beat_ns_, beat);
