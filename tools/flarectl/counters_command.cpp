@@ -76,6 +76,9 @@ void for_each_service_count(const flare_service_counters& totals, Visit visit) {
     visit(group, "bytes-out", traffic.bytes_out, true);
     visit(group, "resets-in", traffic.resets_in, false);
     visit(group, "resets-out", traffic.resets_out, false);
+    visit(group, "requests", traffic.requests, false);
+    visit(group, "answers", traffic.answers, false);
+    visit(group, "abandoned", traffic.abandoned, false);
   }
   for (std::uint32_t i = 0; i < FLARE_SPILL_CAUSES_COUNT; ++i) {
     visit("spilled", std::string(spill_cause_word(i)), totals.spilled[i], false);
@@ -89,6 +92,9 @@ void for_each_service_count(const flare_service_counters& totals, Visit visit) {
   visit("other", "handshakes", totals.handshakes, false);
   visit("other", "port-probes", totals.port_probes, false);
   visit("other", "stale-decisions", totals.stale_decisions, false);
+  visit("other", "busy", totals.busy, false);
+  visit("other", "early-bucket", totals.early_bucket, false);
+  visit("other", "uncounted", totals.uncounted, false);
 }
 
 std::vector<Line> service_lines(const Sample& now, const Sample* before) {

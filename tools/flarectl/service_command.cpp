@@ -87,11 +87,16 @@ int show(const Context& context, const ShowOptions& options) {
 }  // namespace
 
 ServiceView read_service(const Maps& maps, const ServiceEntry& entry) {
-  ServiceView view{entry, {}, {}, now_ns()};
+  ServiceView view{entry, {}, {}, now_ns(), {}};
   bool sound = entry.service.id < maps.services_max();
   if (!sound) return view;
   view.totals = maps.service_totals(entry.service.id);
   view.admission = maps.admission.read(entry.service.id);
+  for (std::uint32_t tier = 0; tier < FLARE_TIERS_COUNT; ++tier) {
+    const auto of = static_cast<flare_tier>(tier);
+    view.latencies[tier] = {maps.latency(entry.service.id, of, FLARE_LATENCY_REQUEST),
+                            maps.latency(entry.service.id, of, FLARE_LATENCY_HANDSHAKE)};
+  }
   return view;
 }
 
@@ -108,6 +113,15 @@ std::string state_text(const ServiceView& view) {
     return "spilling for " + human_time(view.now - info.spilling_since_ns) + pinned;
   }
   return "calm" + pinned;
+}
+
+/// Traffic of a tier, and how its requests fare.
+static Json tier_json(const ServiceView& view, flare_tier tier) {
+  Json made = traffic_json(view.totals.tier[tier]);
+  made["in_flight"] = in_flight(view, tier);
+  made["request"] = latency_json(view.latencies[tier].request);
+  made["handshake"] = latency_json(view.latencies[tier].handshake);
+  return made;
 }
 
 Json service_json(const ServiceView& view) {
@@ -135,8 +149,14 @@ Json service_json(const ServiceView& view) {
       {"sampled_age_ns", info.sampled_ns == 0 ? Json(nullptr) : Json(view.now - info.sampled_ns)},
       {"spilling_for_ns", info.spilling_since_ns == 0 ? 0 : view.now - info.spilling_since_ns},
       {"tiers",
-       {{"vm", traffic_json(totals.tier[FLARE_TIER_VM])},
-        {"serverless", traffic_json(totals.tier[FLARE_TIER_SERVERLESS])}}},
+       {{"vm", tier_json(view, FLARE_TIER_VM)},
+        {"serverless", tier_json(view, FLARE_TIER_SERVERLESS)}}},
+      {"workers", service.workers},
+      {"cap", service.cap},
+      {"busy", totals.busy},
+      {"early_bucket", totals.early_bucket},
+      {"uncounted", totals.uncounted},
+      {"vanished", view.admission.vanished},
       {"spilled", by_word(totals.spilled, FLARE_SPILL_CAUSES_COUNT, spill_cause_word)},
       {"observed", by_word(totals.observed, FLARE_SPILL_CAUSES_COUNT, spill_cause_word)},
       {"refused", by_word(totals.refused, FLARE_REFUSALS_COUNT, refusal_word)},

@@ -1,4 +1,6 @@
 // The page of one service.
+#include <netinet/in.h>
+
 #include <iostream>
 
 #include "flarectl/service_view.h"
@@ -149,6 +151,7 @@ void print_service(const Context& context, const Maps& maps, const ServiceView& 
   print_choice(context, maps, view);
   print_spending(context, view);
   print_tiers(context, view);
+  if (view.entry.key.proto == IPPROTO_TCP) print_requests(context, view);
   print_decisions(context, view);
   print_backends(context, maps, view);
 }

@@ -1,6 +1,8 @@
 // A service with all that is known of it, for `service list` and `service show`.
 #pragma once
 
+#include <array>
+
 #include "flarectl/view.h"
 
 namespace flare::ctl {
@@ -10,6 +12,10 @@ struct ServiceView {
   flare_service_counters totals{};
   flare_admission admission{};
   std::uint64_t now = 0;
+  struct Latencies {
+    flare_histogram request{}, handshake{};
+  };
+  std::array<Latencies, FLARE_TIERS_COUNT> latencies{};
 };
 
 ServiceView read_service(const Maps& maps, const ServiceEntry& entry);
@@ -23,6 +29,13 @@ std::uint64_t refused(const flare_service_counters& totals);
 std::string state_text(const ServiceView& view);
 
 Json service_json(const ServiceView& view);
+
+/// Requests of a tier that were begun and not ended.
+std::int64_t in_flight(const ServiceView& view, std::uint32_t tier);
+/// `count`, `sum_ns`, and `p50_ns p95_ns p99_ns`, null where nothing was measured.
+Json latency_json(const flare_histogram& histogram);
+/// Requests, how long they take, and the cap on them, for people. Of TCP services.
+void print_requests(const Context& context, const ServiceView& view);
 
 /// Everything about one service, for people.
 void print_service(const Context& context, const Maps& maps, const ServiceView& view);

@@ -148,6 +148,13 @@ std::optional<flare_spill_cause> Walk::wish() {
     say("share", "the flow's place " + std::to_string(point) + " is not below the share " +
                      std::to_string(share));
   }
+  if (service_.cap != 0) {
+    auto in_flight = static_cast<std::int64_t>(admission_.in_flight[FLARE_TIER_VM]);
+    bool reached = in_flight >= std::int64_t{service_.cap};
+    say("cap", std::to_string(in_flight) + " requests are in flight in the VM tier, the cap is " +
+                   std::to_string(service_.cap) + (reached ? ": it should spill" : ""));
+    if (reached) return FLARE_SPILL_CAP;
+  }
   if (service_.bucket_interval_ns == 0) {
     say("bucket", "there is no limit on the VM tier");
     return std::nullopt;
@@ -172,7 +179,9 @@ std::optional<flare_refusal> Walk::forbidden() {
                      bucket_next(admission_.spend_time_ns, now_, service_.spend_interval_ns,
                                  service_.spend_depth_ns) != 0;
   if (!rate_allows) return FLARE_REFUSAL_SPEND_RATE;
-  bool ramp_allows = service_.ramp_interval_ns == 0 || admission_.active < admission_.active_peak ||
+  std::uint64_t peak =
+      ramp_peak(admission_.active, admission_.active_peak, admission_.last_spill_ns, now_);
+  bool ramp_allows = service_.ramp_interval_ns == 0 || admission_.active < peak ||
                      bucket_next(admission_.ramp_time_ns, now_, service_.ramp_interval_ns,
                                  service_.ramp_depth_ns) != 0;
   if (!ramp_allows) return FLARE_REFUSAL_SPEND_RAMP;

@@ -94,7 +94,9 @@ Json traffic_json(const flare_traffic& traffic) {
   return {{"packets_in", traffic.packets_in},   {"bytes_in", traffic.bytes_in},
           {"packets_out", traffic.packets_out}, {"bytes_out", traffic.bytes_out},
           {"flows_new", traffic.flows_new},     {"flows_closed", traffic.flows_closed},
-          {"resets_in", traffic.resets_in},     {"resets_out", traffic.resets_out}};
+          {"resets_in", traffic.resets_in},     {"resets_out", traffic.resets_out},
+          {"requests", traffic.requests},       {"answers", traffic.answers},
+          {"abandoned", traffic.abandoned}};
 }
 
 }  // namespace flare::ctl

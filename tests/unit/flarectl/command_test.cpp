@@ -91,7 +91,12 @@ TEST_F(CommandTest, ServiceShowHasEveryFigure) {
   EXPECT_EQ(service["capacity_rps"], 438.0);
   EXPECT_EQ(service["tiers"]["vm"]["flows_new"], 26'000);
   EXPECT_EQ(service["tiers"]["serverless"]["flows_new"], 4720);
-  EXPECT_EQ(service["spilled"], (Json{{"share", 4700}, {"bucket", 20}}));
+  EXPECT_EQ(service["spilled"], (Json{{"share", 4700}, {"bucket", 20}, {"cap", 0}}));
+  EXPECT_EQ(service["tiers"]["vm"]["requests"], 25'007);
+  EXPECT_EQ(service["tiers"]["vm"]["in_flight"], 7);
+  EXPECT_EQ(service["tiers"]["vm"]["request"]["count"], 25'000);
+  EXPECT_NEAR(service["tiers"]["vm"]["request"]["p50_ns"].get<double>(), 71.3e6, 1e6);
+  EXPECT_TRUE(service["tiers"]["serverless"]["request"]["p50_ns"].is_null());
   EXPECT_EQ(service["refused"]["spend-rate"], 17);
   EXPECT_EQ(service["active"], 3);
   EXPECT_EQ(service["snat"], Json::array({"192.0.2.10"}));

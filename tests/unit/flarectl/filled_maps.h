@@ -170,6 +170,15 @@ inline bool fill(const Maps& maps) {
   count(
       [](auto& row) -> auto& { return row.tier[FLARE_TIER_VM].packets_in; }, 180'000);
   count(
+      [](auto& row) -> auto& { return row.tier[FLARE_TIER_VM].requests; }, 25'007);
+  count(
+      [](auto& row) -> auto& { return row.tier[FLARE_TIER_VM].answers; }, 25'000);
+  maps.admission.visit(web, [](flare_admission& row) { row.in_flight[FLARE_TIER_VM] = 7; });
+  maps.latencies.visit(web, [](flare_histogram& row) {
+    row.count[1 + 12 * FLARE_LATENCY_SUB] = 25'000;  // 67 to 75 ms
+    row.sum_ns = 25'000 * 70'000'000ULL;
+  });
+  count(
       [](auto& row) -> auto& { return row.spilled[FLARE_SPILL_SHARE]; }, 4700);
   count(
       [](auto& row) -> auto& { return row.spilled[FLARE_SPILL_BUCKET]; }, 20);

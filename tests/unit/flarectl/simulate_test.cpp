@@ -71,6 +71,30 @@ TEST_F(SimulateTest, WithoutTheAgentTheFallbackHolds) {
   EXPECT_EQ(ask().reason, "vm-new");
 }
 
+TEST_F(SimulateTest, TheCapCountsWhatIsInFlight) {
+  web_.service.share = 0;
+  web_.service.cap = 8;
+  publish();
+  EXPECT_EQ(ask().reason, "vm-new") << "7 are in flight";
+  web_.service.cap = 7;
+  publish();
+  EXPECT_EQ(ask().reason, "spill-new");
+}
+
+TEST_F(SimulateTest, TheRampForgetsWhatTheTierHadGrownTo) {
+  web_.service.share = FLARE_SHARE_ONE;
+  web_.service.ramp_interval_ns = kSecondNs;
+  web_.service.ramp_depth_ns = kSecondNs;
+  publish();
+  const std::uint64_t now = MonotonicClock().now_ns();
+  maps().admission.set(0, &flare_admission::active_peak, 100);
+  maps().admission.set(0, &flare_admission::ramp_time_ns, now + 3600 * kSecondNs);
+  maps().admission.set(0, &flare_admission::last_spill_ns, now);
+  EXPECT_EQ(ask().reason, "spill-new");
+  maps().admission.set(0, &flare_admission::last_spill_ns, now - 310 * kSecondNs);
+  EXPECT_EQ(ask().reason, "vm-overload");
+}
+
 TEST_F(SimulateTest, ARefusalGoesByTheOverloadPolicy) {
   web_.service.share = FLARE_SHARE_ONE;
   web_.service.hour_budget = 0;
