@@ -19,7 +19,7 @@ build: packages ## build everything into build/
 	@rm -f .configure.log
 	@cmake --build $(BUILD) -j$(JOBS)
 
-demo: build ## the main job: a VM absorbs a real spike, without Flare and with it (root, 5 minutes)
+demo: build ## the main job: a VM absorbs a real spike, without Flare and with it (root, 7 minutes)
 	@scripts/demo.sh $(BUILD)
 
 test: build ## unit tests, the BPF programs on made packets, end-to-end tests (root)

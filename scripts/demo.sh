@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The main job, shown: two minutes around the onset of a real spike, against a VM that serves 438
-# requests a second, first without Flare and then with it. Everything runs in namespaces of its own
+# requests a second: without Flare, with policy formula, with policy cap. Everything runs in namespaces of its own
 # (scripts/lab.sh), and nothing of it stays, also after Ctrl-C, but the results.
 #
 # usage: scripts/demo.sh BUILD
@@ -11,7 +11,7 @@
 #   FLARE_DEMO_CONNECTIONS  new, keep=K or pool=M
 #   FLARE_DEMO_FAMILY       4 or 6
 #   FLARE_DEMO_BEFORE, FLARE_DEMO_AFTER   seconds around the onset (30, 90)
-#   FLARE_DEMO_RUNS         both, without or with
+#   FLARE_DEMO_RUNS         which of "without formula cap"
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,7 +20,15 @@ readonly bin=$build/bin reports=$build/reports
 readonly mode=${FLARE_DEMO_MODE:-users} connections=${FLARE_DEMO_CONNECTIONS:-new}
 readonly family=${FLARE_DEMO_FAMILY:-4}
 readonly before=${FLARE_DEMO_BEFORE:-30} after=${FLARE_DEMO_AFTER:-90}
-readonly runs=${FLARE_DEMO_RUNS:-both}
+read -ra runs <<<"${FLARE_DEMO_RUNS:-without formula cap}"
+readonly runs
+declare -A labels=([without]="without Flare" [formula]="formula" [cap]="cap")
+for name in "${runs[@]}"; do
+	if [ -z "${labels[$name]:-}" ]; then
+		echo "FLARE_DEMO_RUNS has '$name'; accepted: without, formula, cap" >&2
+		exit 2
+	fi
+done
 export FLARE_LAB_PREFIX=${FLARE_LAB_PREFIX:-flare-demo-}
 
 # 32 slots of 73 ms: 32 / 0.073 s = 438 requests a second.
@@ -131,7 +139,11 @@ start_backends() {
 	done
 }
 
+# start_flare POLICY: formula is told the capacity, cap the workers and not the capacity.
 start_flare() {
+	local policy=$1 told
+	told="capacity_rps: $capacity"
+	[ "$policy" = formula ] || told="workers: $slots"
 	mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf
 	cat >"$work/flare.yaml" <<-END
 		interfaces:
@@ -139,8 +151,8 @@ start_flare() {
 		services:
 		  - name: demo
 		    frontend: '$frontend'
-		    policy: formula
-		    capacity_rps: $capacity
+		    policy: $policy
+		    $told
 		    formula:
 		      interval: 1s
 		      significance: $significance
@@ -159,7 +171,7 @@ start_flare() {
 one_run() {
 	local name=$1 label=$2 load status=0
 	start_backends
-	[ "$name" = without ] || start_flare
+	[ "$name" = without ] || start_flare "$name"
 	echo
 	echo "== $label =="
 	# In the background, so that a signal is handled now and not when the run is over.
@@ -173,7 +185,7 @@ one_run() {
 	# 3: the run is void; the report says so.
 	[ "$status" = 0 ] || [ "$status" = 3 ] || exit "$status"
 	unset 'started[-1]'
-	if [ "$name" = with ]; then
+	if [ "$name" != without ]; then
 		echo
 		flarectl service show demo || true
 	fi
@@ -190,14 +202,10 @@ scripts/lab.sh up
 echo "A VM serves $capacity requests a second. The load of a real spike comes: about 200 RPS, then 495"
 echo "from second $before on. 10 seconds of lead-in, then $((before + after)) s; mode $mode, connections $connections."
 summaries=()
-if [ "$runs" != with ]; then
-	one_run without "without Flare"
-	summaries+=(--run "$reports/demo-without.json")
-fi
-if [ "$runs" != without ]; then
-	one_run with "with Flare"
-	summaries+=(--run "$reports/demo-with.json")
-fi
+for name in "${runs[@]}"; do
+	one_run "$name" "${labels[$name]}"
+	summaries+=(--run "$reports/demo-$name.json")
+done
 
 echo
 "$bin/flare-report" "${summaries[@]}" --about "$work/about.json" --capacity $capacity \

@@ -53,6 +53,6 @@ for suite in "$@"; do
 		echo "no test program in $build/tests/$suite" >&2
 		broken=1
 	fi
-	echo "$suite: $passed passed, $failed failed, $skipped skipped, in $ran programs"
+	echo "$suite: $passed passed, $failed failed, $skipped skipped, in $ran program$([ "$ran" = 1 ] || echo s)"
 done
 exit $broken

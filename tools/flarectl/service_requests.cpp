@@ -11,7 +11,7 @@ namespace {
 
 std::string quantile_text(const flare_histogram& histogram, double q) {
   const auto ns = latency_quantile_ns(histogram, q);
-  return ns ? human_time(*ns) : "-";
+  return ns ? human_latency(*ns) : "-";
 }
 
 }  // namespace

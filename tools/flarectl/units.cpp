@@ -64,6 +64,16 @@ std::string human_time(std::uint64_t ns) {
   return std::to_string(whole / 86'400) + " d " + std::to_string(whole % 86'400 / 3600) + " h";
 }
 
+std::string human_latency(std::uint64_t ns) {
+  const auto three_digits = [](double value) {
+    return with_digits(value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0);
+  };
+  const auto value = static_cast<double>(ns);
+  if (value < 999.5e3) return three_digits(value / 1e3) + " us";
+  if (value < 999.5e6) return three_digits(value / 1e6) + " ms";
+  return three_digits(value / 1e9) + " s";
+}
+
 std::string human_rate(double per_second) {
   if (per_second == 0) return "0/s";
   if (per_second < 999.5) return with_digits(per_second, per_second < 99.95 ? 1 : 0) + "/s";

@@ -30,6 +30,14 @@ TEST(Units, TimesAreAsCoarseAsTheyAreLong) {
   EXPECT_EQ(human_time(4 * 86'400'000'000'000 + 5 * 3600'000'000'000), "4 d 5 h");
 }
 
+TEST(Units, LatenciesHaveThreeDigits) {
+  EXPECT_EQ(human_latency(0), "0.00 us");
+  EXPECT_EQ(human_latency(123'456), "123 us");
+  EXPECT_EQ(human_latency(999'600), "1.00 ms");
+  EXPECT_EQ(human_latency(71'300'000), "71.3 ms");
+  EXPECT_EQ(human_latency(1'240'000'000), "1.24 s");
+}
+
 TEST(Units, SharesAreZeroOrAllOnlyWhereTheyAre) {
   EXPECT_EQ(human_share(0), "0 %");
   EXPECT_EQ(human_share(1), "100 %");

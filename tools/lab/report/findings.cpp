@@ -40,11 +40,12 @@ std::vector<Check> checks_of(const RunSummary& without, const RunSummary& with,
   const bool near_excess =
       findings.spilled_to_excess && std::abs(*findings.spilled_to_excess - 1) <= kSpillTolerance;
   return {
-      {"without_passes_1s", text("without Flare, P95 passes %.0f ms", kWithoutMs),
+      {"without_passes_1s", text("%s, P95 passes %.0f ms", without.label.c_str(), kWithoutMs),
        !without.peak_p95_ms || *without.peak_p95_ms > kWithoutMs},
-      {"with_under_objective", text("with Flare, P95 stays under %.0f ms", terms.objective_ms),
+      {"with_under_objective",
+       text("%s, P95 stays under %.0f ms", with.label.c_str(), terms.objective_ms),
        with.peak_p95_ms && *with.peak_p95_ms < terms.objective_ms},
-      {"with_no_failures", "with Flare, no request fails",
+      {"with_no_failures", text("%s, no request fails", with.label.c_str()),
        with.failed == 0 && with.lead_in_failed == 0},
       {"spilled_near_excess",
        text("spilled is within %.0f %% of the true excess", 100 * kSpillTolerance), near_excess},

@@ -38,7 +38,7 @@ struct Check {
   bool holds = false;
 };
 
-/// What must be shown of a run without Flare and one with it.
+/// What must be shown of a run without Flare and one with it, in the words of their labels.
 std::vector<Check> checks_of(const RunSummary& without, const RunSummary& with, const Terms& terms);
 
 }  // namespace flare::lab

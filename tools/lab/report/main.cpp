@@ -93,9 +93,12 @@ Result<void> report(Options options) {
     runs.push_back(*std::move(run));
   }
   std::cout << table_of(runs, options.terms);
-  if (runs.size() == 2) {
-    const auto checks = checks_of(runs[0], runs[1], options.terms);
-    for (const Check& check : checks) output["checks"][check.key] = check.holds;
+  for (std::size_t i = 1; i < runs.size(); ++i) {
+    const auto checks = checks_of(runs[0], runs[i], options.terms);
+    nlohmann::json holds;
+    for (const Check& check : checks) holds[check.key] = check.holds;
+    if (i == 1) output["checks"] = holds;
+    output["comparisons"].push_back({{"label", runs[i].label}, {"checks", holds}});
     std::cout << '\n' << text_of(checks);
   }
   auto written = write_text(options.output, output.dump(1) + "\n");
