@@ -5,7 +5,7 @@ BUILD := build
 JOBS ?= $(shell nproc)
 CMAKE_FLAGS ?=
 
-.PHONY: help packages build demo test test-unit test-bpf e2e bench lab check fmt vmlinux install clean
+.PHONY: help packages build demo test test-unit test-bpf e2e bench accuracy lab check fmt vmlinux install clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## */\1\t/' | \
@@ -36,6 +36,11 @@ e2e: build ## the end-to-end tests alone (root)
 
 bench: build ## ns a packet as ratios to an XDP_PASS floor (root)
 	@scripts/bench.sh $(BUILD)
+
+accuracy: build ## requests as counted by the datapath against the servers' own counts (root, 4 minutes)
+	@scripts/install_packages.sh nginx-light wrk apache2-utils curl redis-server redis-tools python3 \
+		openssl jq
+	@scripts/accuracy.sh $(BUILD)
 
 lab: build ## set up the lab's namespaces and leave them there; scripts/lab.sh down removes them (root)
 	@scripts/lab.sh up

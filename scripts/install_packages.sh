@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what building, testing and running the lab need, from Debian's own packages.
-# Does nothing, and needs no network, where all of them are there.
+# Does nothing, and needs no network, where all of them are there. More packages may be named.
 set -euo pipefail
 
 packages=(
@@ -10,6 +10,7 @@ packages=(
 	libgtest-dev libgmock-dev libbenchmark-dev
 	iproute2 ethtool procps util-linux
 	clang-format clang-tidy shellcheck
+	"$@"
 )
 
 missing=()
@@ -25,6 +26,13 @@ if [ "$(id -u)" != 0 ]; then
 	exit 1
 fi
 echo "installing: ${missing[*]}"
+# A server that comes with a package must not start by itself.
+readonly no_start=/usr/sbin/policy-rc.d
+if [ ! -e $no_start ]; then
+	printf '#!/bin/sh\nexit 101\n' >$no_start
+	chmod +x $no_start
+	trap 'rm -f $no_start' EXIT
+fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get -qq update
 apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
