@@ -182,6 +182,27 @@ __noinline int flow_is_expired(const struct flare_flow_key *key, __u64 now_ns)
 	       now_ns - seen_ns > flow_life_ns(set, key->proto, forward, reverse);
 }
 
+/* Whether the settled flow that holds a port may lose it to a new one at this probe. */
+__noinline int flow_leaves_port(const struct flare_flow_key *key, __u64 now_ns, __u32 probe)
+{
+	struct flare_flow *flow, *twin;
+	__u64 seen_ns;
+
+	if (!key)
+		return 0;
+	if (flow_is_expired(key, now_ns))
+		return 1;
+	flow = bpf_map_lookup_elem(&flows, key);
+	if (!flow)
+		return 1;
+	twin = bpf_map_lookup_elem(&flows, &flow->peer);
+	if (!twin)
+		return 1;
+	seen_ns = flow->seen_ns > twin->seen_ns ? flow->seen_ns : twin->seen_ns;
+	return port_yields(probe, flow->flags, twin->flags,
+			   now_ns > seen_ns ? now_ns - seen_ns : 0);
+}
+
 /*
  * Whether a flow is at its end, so that a new SYN on its addresses is a new flow: RST, FIN from
  * both sides, or expired. Of an embryo, also a reservation that the LRU has lost.
@@ -382,7 +403,7 @@ flow_create(const struct flare_flow_key *key, const struct flare_service *svc, _
 		}
 		if (!bpf_map_lookup_elem(&flows, &forward->peer))
 			goto reserved;
-		if (flow_is_expired(&forward->peer, now_ns)) {
+		if (flow_leaves_port(&forward->peer, now_ns, i)) {
 			flow_evict(&forward->peer);
 			goto reserved;
 		}

@@ -112,6 +112,19 @@ static __always_inline int bucket_take(__u64 *word, __u64 now_ns, __u64 interval
 	return 1;
 }
 
+/*
+ * A closed flow keeps its port for as long as the backend may hold the connection in TIME_WAIT, where
+ * a new SYN on it is answered late. After this silence it yields to one that finds no other port.
+ */
+#define PORT_QUIET_NS (10 * NSEC_PER_SEC)
+
+/* Whether a port that is held by a closed flow may be taken at this probe. */
+static __always_inline int port_yields(__u32 probe, __u32 forward, __u32 reverse, __u64 silence_ns)
+{
+	return probe >= FLARE_PORT_PROBES / 2 && forward & reverse & FLARE_FLOW_FIN &&
+	       silence_ns > PORT_QUIET_NS;
+}
+
 /* How long a serverless platform keeps an instance that nobody calls; AWS Lambda: some minutes. */
 #define INSTANCE_IDLE_NS (300 * NSEC_PER_SEC)
 

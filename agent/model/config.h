@@ -80,7 +80,7 @@ struct NatConfig {
 struct TimeoutConfig {
   std::chrono::milliseconds tcp_handshake{20'000};
   std::chrono::milliseconds tcp_established{3'600'000};
-  std::chrono::milliseconds tcp_closing{10'000};
+  std::chrono::milliseconds tcp_closing{60'000};
   std::chrono::milliseconds tcp_reset{5'000};
   std::chrono::milliseconds udp_unreplied{30'000};
   std::chrono::milliseconds udp_replied{120'000};

@@ -95,6 +95,38 @@ TEST_P(NatPorts, OfAResetFlowAreFreeAfterItsTime) {
   EXPECT_EQ(entries_of_flows(), 6U);
 }
 
+TEST_P(NatPorts, OfAClosedFlowAreTakenOnlyWhereNoOtherIsFree) {
+  auto settings = *maps().settings.lookup(0);
+  settings.tcp_closing_ns = 60 * kSecond;
+  ASSERT_TRUE(maps().settings.update(0, settings));
+  for (std::uint16_t port = 1; port <= 3; ++port) {
+    establish(port);
+    run_packet(hook(),
+               tcp(scene_.client(port), scene_.frontend(), TcpFlags::kFin | TcpFlags::kAck));
+    run_packet(hook(), scene_.reply_segment(TcpFlags::kFin | TcpFlags::kAck));
+  }
+  age(11);
+  EXPECT_EQ(open(4), "spill-new");
+  EXPECT_EQ(entries_of_flows(), 6U) << "the fourth port was free";
+  EXPECT_EQ(open(5), "spill-new");
+  EXPECT_EQ(entries_of_flows(), 4U) << "a closed flow has yielded";
+  EXPECT_EQ(ports_in_use().size(), 4U);
+}
+
+TEST_P(NatPorts, OfAClosedFlowAreKeptWhileItMayStillBeHeard) {
+  auto settings = *maps().settings.lookup(0);
+  settings.tcp_closing_ns = 60 * kSecond;
+  ASSERT_TRUE(maps().settings.update(0, settings));
+  for (std::uint16_t port = 1; port <= 4; ++port) {
+    establish(port);
+    run_packet(hook(),
+               tcp(scene_.client(port), scene_.frontend(), TcpFlags::kFin | TcpFlags::kAck));
+    run_packet(hook(), scene_.reply_segment(TcpFlags::kFin | TcpFlags::kAck));
+  }
+  age(9);
+  EXPECT_EQ(open(5), "vm-overload");
+}
+
 TEST_P(NatPorts, AreCountedForEachBackendAlone) {
   for (std::uint16_t port = 1; port <= 4; ++port) EXPECT_EQ(open(port), "spill-new");
   make_backend(scene_.v4() ? "203.0.113.12:8080" : "[2001:db8:5::12]:8080", 3, kTcpService);

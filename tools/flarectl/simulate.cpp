@@ -217,7 +217,12 @@ void Walk::find_port(const flare_backend& backend, std::uint32_t backend_id) {
     bool taken = maps_.embryos.lookup(reverse).has_value();
     if (holder && !taken) {
       auto twin = maps_.flows.lookup(holder->peer);
-      taken = twin && flow_age(*twin, &*holder, settings_).expires_ns >= now_;
+      if (twin) {
+        const FlowAge age = flow_age(*twin, &*holder, settings_);
+        const std::uint64_t silence_ns = now_ > age.used_ns ? now_ - age.used_ns : 0;
+        taken = age.expires_ns >= now_ &&
+                port_yields(probe, twin->flags, holder->flags, silence_ns) == 0;
+      }
     }
     if (taken) continue;
     done_.snat = endpoint_text(reverse.dst, reverse.dport);
