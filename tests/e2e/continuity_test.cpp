@@ -12,17 +12,7 @@
 namespace flare::test {
 namespace {
 
-struct Case {
-  bool v4;
-  Attach attach;
-};
-
-std::string name_of(const testing::TestParamInfo<Case>& info) {
-  return std::string(info.param.v4 ? "V4" : "V6") +
-         (info.param.attach == Attach::kTc ? "Tc" : "Xdp");
-}
-
-class Continuity : public testing::TestWithParam<Case> {
+class Continuity : public testing::TestWithParam<LabCase> {
  protected:
   Continuity()
       : lab(GetParam().attach),
@@ -123,10 +113,7 @@ TEST_P(Continuity, ASecondAgentIsRefused) {
   EXPECT_EQ(ask(), 'V') << "the first one goes on";
 }
 
-INSTANTIATE_TEST_SUITE_P(Paths, Continuity,
-                         testing::Values(Case{true, Attach::kTc}, Case{true, Attach::kXdp},
-                                         Case{false, Attach::kTc}, Case{false, Attach::kXdp}),
-                         name_of);
+INSTANTIATE_TEST_SUITE_P(Paths, Continuity, testing::ValuesIn(kLabCases), lab_case_name);
 
 }  // namespace
 }  // namespace flare::test

@@ -4,8 +4,10 @@
 //   2001:db8:1::10         └───── cloud 203.0.113.10, 2001:db8:3::10    2001:db8:2::10
 #pragma once
 
+#include <gtest/gtest.h>
 #include <sys/types.h>
 
+#include <array>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -72,6 +74,18 @@ class Lab {
   std::filesystem::path folder_;
   pid_t agent_ = -1;
 };
+
+/// What suites of the receiver placement are run for, and how a case is named.
+struct LabCase {
+  bool v4;
+  Attach attach;
+};
+inline std::string lab_case_name(const testing::TestParamInfo<LabCase>& info) {
+  return std::string(info.param.v4 ? "V4" : "V6") +
+         (info.param.attach == Attach::kTc ? "Tc" : "Xdp");
+}
+inline constexpr std::array kLabCases{LabCase{true, Attach::kTc}, LabCase{true, Attach::kXdp},
+                                      LabCase{false, Attach::kTc}, LabCase{false, Attach::kXdp}};
 
 /// Waits until `done` holds; false after `seconds`.
 bool wait_for(const std::function<bool()>& done, double seconds = 10);

@@ -7,17 +7,7 @@
 namespace flare::test {
 namespace {
 
-struct Case {
-  bool v4;
-  Attach attach;
-};
-
-std::string name_of(const testing::TestParamInfo<Case>& info) {
-  return std::string(info.param.v4 ? "V4" : "V6") +
-         (info.param.attach == Attach::kTc ? "Tc" : "Xdp");
-}
-
-class Path : public testing::TestWithParam<Case> {
+class Path : public testing::TestWithParam<LabCase> {
  protected:
   Path()
       : lab(GetParam().attach),
@@ -81,10 +71,7 @@ TEST_P(Path, ForwardingMayBeOff) {
   expect_transfer(4 << 20);
 }
 
-INSTANTIATE_TEST_SUITE_P(Paths, Path,
-                         testing::Values(Case{true, Attach::kTc}, Case{true, Attach::kXdp},
-                                         Case{false, Attach::kTc}, Case{false, Attach::kXdp}),
-                         name_of);
+INSTANTIATE_TEST_SUITE_P(Paths, Path, testing::ValuesIn(kLabCases), lab_case_name);
 
 }  // namespace
 }  // namespace flare::test

@@ -75,20 +75,32 @@ Clock::time_point after(double seconds) {
          std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
 
+/// A bound socket in a namespace; a TCP one listens.
+UniqueFd bound_socket(const std::string& network_namespace, const std::string& endpoint,
+                      Protocol protocol) {
+  const NamespaceScope scope(network_namespace);
+  const SocketAddress address = socket_address(endpoint);
+  UniqueFd made = new_socket(address, protocol);
+  const int on = 1;
+  ::setsockopt(made.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (::bind(made.get(), address.get(), address.length) != 0)
+    throw std::runtime_error("cannot bind " + endpoint + ": " + std::strerror(errno));
+  if (protocol == Protocol::kTcp && ::listen(made.get(), 4096) != 0)
+    throw std::runtime_error("cannot listen on " + endpoint);
+  return made;
+}
+
 }  // namespace
+
+UniqueFd silent_server(const std::string& network_namespace, const std::string& endpoint) {
+  return bound_socket(network_namespace, endpoint, Protocol::kTcp);
+}
 
 EchoServer::EchoServer(const std::string& network_namespace, const std::string& endpoint,
                        Protocol protocol, char tag)
-    : stop_(::eventfd(0, EFD_CLOEXEC)), tag_(tag) {
-  const NamespaceScope scope(network_namespace);
-  const SocketAddress address = socket_address(endpoint);
-  socket_ = new_socket(address, protocol);
-  const int on = 1;
-  ::setsockopt(socket_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (::bind(socket_.get(), address.get(), address.length) != 0)
-    throw std::runtime_error("cannot bind " + endpoint + ": " + std::strerror(errno));
-  if (protocol == Protocol::kTcp && ::listen(socket_.get(), 4096) != 0)
-    throw std::runtime_error("cannot listen on " + endpoint);
+    : socket_(bound_socket(network_namespace, endpoint, protocol)),
+      stop_(::eventfd(0, EFD_CLOEXEC)),
+      tag_(tag) {
   thread_ =
       std::thread([this, protocol] { protocol == Protocol::kTcp ? serve_tcp() : serve_udp(); });
 }

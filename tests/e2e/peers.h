@@ -35,6 +35,10 @@ class EchoServer {
   std::thread thread_;
 };
 
+/// A listening TCP socket on which nobody answers: the kernel completes handshakes, and that is
+/// all.
+UniqueFd silent_server(const std::string& network_namespace, const std::string& endpoint);
+
 /// A connected socket in a namespace, or nullopt where it could not connect within `seconds`.
 std::optional<UniqueFd> connect_from(const std::string& network_namespace,
                                      const std::string& endpoint, Protocol protocol,
