@@ -69,6 +69,14 @@ struct {
 } service_info SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FLARE_SPILL_EVENTS);
+	__type(key, __u32);
+	__type(value, struct flare_spill_event);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} spill_events SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 256);
 	__type(key, __u32);

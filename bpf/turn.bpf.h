@@ -106,7 +106,10 @@ static __always_inline void turn_abandon(struct flare_turn *turn)
 		rows.backend->abandoned++;
 }
 
-/* The slot of a connection that has none yet: a free one, an ended one, or the longest silent. */
+/*
+ * The slot of a connection that has none yet: a free one, an ended one, or the longest silent. What
+ * is in it is still the other connection's, for turn_reset().
+ */
 static __always_inline struct flare_turn *turn_take(struct flare_turn_set *set, __u64 tag)
 {
 	struct flare_turn *taken = &set->way[0];
@@ -122,7 +125,6 @@ static __always_inline struct flare_turn *turn_take(struct flare_turn_set *set, 
 		if (way->seen_ns < taken->seen_ns)
 			taken = way;
 	}
-	turn_abandon(taken);
 	taken->tag = tag;
 	return taken;
 }

@@ -99,6 +99,7 @@ Result<Maps> Maps::open(const fs::path& pin_dir, Access access) {
   auto backends = opener.open<decltype(Maps::backends)>("backends");
   auto tables = opener.open<TableMap>("tables");
   auto service_info = opener.open<decltype(Maps::service_info)>("service_info");
+  auto spill_events = opener.open<decltype(Maps::spill_events)>("spill_events");
   auto interfaces = opener.open<decltype(Maps::interfaces)>("interfaces");
   auto flows = opener.open<decltype(Maps::flows)>("flows");
   auto embryos = opener.open<decltype(Maps::embryos)>("embryos");
@@ -111,14 +112,23 @@ Result<Maps> Maps::open(const fs::path& pin_dir, Access access) {
   auto turns = opener.open<decltype(Maps::turns)>("turns");
   auto latencies = opener.open<decltype(Maps::latencies)>("latencies");
   if (opener.error()) return *opener.error();
-  Maps maps{*std::move(settings),         *std::move(heartbeat),
-            *std::move(services),         *std::move(backends),
-            *std::move(tables),           *std::move(service_info),
-            *std::move(interfaces),       *std::move(flows),
-            *std::move(embryos),          *std::move(fragments),
-            *std::move(vm_flows),         *std::move(admission),
-            *std::move(service_counters), *std::move(backend_counters),
-            *std::move(reason_counters),  *std::move(turns),
+  Maps maps{*std::move(settings),
+            *std::move(heartbeat),
+            *std::move(services),
+            *std::move(backends),
+            *std::move(tables),
+            *std::move(service_info),
+            *std::move(spill_events),
+            *std::move(interfaces),
+            *std::move(flows),
+            *std::move(embryos),
+            *std::move(fragments),
+            *std::move(vm_flows),
+            *std::move(admission),
+            *std::move(service_counters),
+            *std::move(backend_counters),
+            *std::move(reason_counters),
+            *std::move(turns),
             *std::move(latencies)};
   auto sound = check_sizes(maps);
   if (!sound) return sound.error();
@@ -180,6 +190,26 @@ Result<std::vector<ServiceEntry>> Maps::service_entries() const {
   std::sort(entries.begin(), entries.end(),
             [](const ServiceEntry& a, const ServiceEntry& b) { return a.name < b.name; });
   return entries;
+}
+
+Result<std::vector<flare_spill_event>> Maps::spill_history() const {
+  std::vector<flare_spill_event> history;
+  auto walked = spill_events.for_each([&](std::uint32_t, const flare_spill_event& event) {
+    if (event.number != 0) history.push_back(event);
+  });
+  if (!walked) return walked.error();
+  std::sort(
+      history.begin(), history.end(),
+      [](const flare_spill_event& a, const flare_spill_event& b) { return a.number < b.number; });
+  return history;
+}
+
+Result<void> Maps::add_spill_event(flare_spill_event event) const {
+  auto history = spill_history();
+  if (!history) return history.error();
+  event.number = history->empty() ? 1 : history->back().number + 1;
+  const auto slot = static_cast<std::uint32_t>((event.number - 1) % FLARE_SPILL_EVENTS);
+  return spill_events.update(slot, event);
 }
 
 Result<std::vector<Maps::BackendEntry>> Maps::backend_entries() const {

@@ -41,6 +41,7 @@ struct Maps {
   TypedMap<std::uint32_t, flare_backend> backends;  ///< by backend id
   TableMap tables;
   TypedMap<std::uint32_t, flare_service_info> service_info;  ///< by service id
+  TypedMap<std::uint32_t, flare_spill_event> spill_events;   ///< a ring
   TypedMap<std::uint32_t, flare_interface> interfaces;       ///< by ifindex
   TypedMap<flare_flow_key, flare_flow> flows;
   TypedMap<flare_flow_key, flare_flow> embryos;
@@ -69,6 +70,10 @@ struct Maps {
 
   /// Every configured service, by name.
   Result<std::vector<ServiceEntry>> service_entries() const;
+  /// The starts and ends of spills that are remembered, oldest first.
+  Result<std::vector<flare_spill_event>> spill_history() const;
+  /// Adds one, with the number after the newest, over the oldest where the ring is full.
+  Result<void> add_spill_event(flare_spill_event event) const;
   /// Every backend in use with its id, by id.
   struct BackendEntry {
     std::uint32_t id = 0;
@@ -89,6 +94,7 @@ std::string_view spill_cause_word(std::uint32_t cause);
 std::string_view refusal_word(std::uint32_t refusal);
 std::string_view reason_word(std::uint32_t reason);
 std::string_view latency_word(std::uint32_t kind);
+std::string_view spill_event_word(std::uint32_t kind);
 std::string_view attach_mode_word(std::uint32_t mode);
 flare_fate reason_fate(std::uint32_t reason);
 std::string_view fate_word(flare_fate fate);

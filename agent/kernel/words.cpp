@@ -22,6 +22,7 @@ constexpr std::array kRefusals{FLARE_REFUSALS(FLARE_WORD)};
 constexpr std::array kReasons{FLARE_REASONS(FLARE_REASON_WORD)};
 constexpr std::array kReasonFates{FLARE_REASONS(FLARE_REASON_FATE)};
 constexpr std::array kLatencies{FLARE_LATENCIES(FLARE_WORD)};
+constexpr std::array kSpillEvents{FLARE_SPILL_EVENT_KINDS(FLARE_WORD)};
 constexpr std::array kAttachModes{FLARE_ATTACH_MODES(FLARE_WORD)};
 constexpr std::array kFates{"pass", "punt", "drop", "answer", "forward"};
 
@@ -43,6 +44,7 @@ std::string_view spill_cause_word(std::uint32_t cause) { return word_of(kSpillCa
 std::string_view refusal_word(std::uint32_t refusal) { return word_of(kRefusals, refusal); }
 std::string_view reason_word(std::uint32_t reason) { return word_of(kReasons, reason); }
 std::string_view latency_word(std::uint32_t kind) { return word_of(kLatencies, kind); }
+std::string_view spill_event_word(std::uint32_t kind) { return word_of(kSpillEvents, kind); }
 std::string_view attach_mode_word(std::uint32_t mode) { return word_of(kAttachModes, mode); }
 std::string_view fate_word(flare_fate fate) { return word_of(kFates, fate); }
 flare_fate reason_fate(std::uint32_t reason) {

@@ -68,6 +68,10 @@ void KernelTables::clear_backend(std::uint32_t backend_id) {
   maps_.clear_backend_counters(backend_id);
 }
 
+Result<void> KernelTables::add_spill_event(const flare_spill_event& event) {
+  return maps_.add_spill_event(event);
+}
+
 std::uint64_t KernelTables::last_beat_ns() const {
   return maps_.heartbeat.get(0, &flare_heartbeat::beat_ns);
 }

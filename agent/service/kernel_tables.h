@@ -26,6 +26,7 @@ class KernelTables final : public Tables {
   flare_admission admission(std::uint32_t service_id) const override;
   void clear_service(std::uint32_t service_id) override;
   void clear_backend(std::uint32_t backend_id) override;
+  Result<void> add_spill_event(const flare_spill_event& event) override;
   std::uint64_t last_beat_ns() const override;
   void beat(std::uint64_t now_ns) override;
 

@@ -283,8 +283,12 @@ Result<void> ServiceSet::steer(Managed& service, std::uint64_t now_ns) {
   service.wanted_share = outcome->wanted_share;
   const std::uint64_t share =
       applied_share(service.config, pin_of(service.config.name), service.wanted_share);
-  if (const auto line = service.spills.step(service.config, *outcome, share, now_ns)) {
-    log_.info(*line);
+  if (auto turn = service.spills.step(service.config, *outcome, share, now_ns)) {
+    log_.info(turn->line);
+    turn->event.service_id = service.identity.id;
+    turn->event.in_flight = tables_.admission(service.identity.id).in_flight[FLARE_TIER_VM];
+    auto told = tables_.add_spill_event(turn->event);
+    if (!told) return told.error();
   }
   service.info.sampled_ns = now_ns;
   service.info.capacity_mrps = outcome->capacity_mrps;

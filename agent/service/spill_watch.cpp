@@ -15,9 +15,9 @@ double seconds(std::uint64_t ns) { return static_cast<double>(ns) / 1e9; }
 
 }  // namespace
 
-std::optional<std::string> SpillWatch::step(const ServiceConfig& service,
-                                            const ControlOutcome& outcome,
-                                            std::uint64_t applied_share, std::uint64_t now_ns) {
+std::optional<SpillTurn> SpillWatch::step(const ServiceConfig& service,
+                                          const ControlOutcome& outcome,
+                                          std::uint64_t applied_share, std::uint64_t now_ns) {
   const std::uint64_t spilled =
       outcome.spilled_share + outcome.spilled_bucket + outcome.spilled_cap;
   const bool spilling = applied_share > 0 || spilled > 0 || outcome.observed > 0;
@@ -30,13 +30,39 @@ std::optional<std::string> SpillWatch::step(const ServiceConfig& service,
     }
     flows_ += spilled + outcome.observed;
     quiet_since_ns_ = now_ns;
-    if (starts) return start_line(service, outcome, applied_share);
-    return std::nullopt;
+    if (!starts) return std::nullopt;
+    return SpillTurn{start_line(service, outcome, applied_share),
+                     event(FLARE_SPILL_EVENT_START, service, outcome, applied_share, now_ns)};
   }
   if (since_ns_ == 0 || now_ns - quiet_since_ns_ < kQuietNs) return std::nullopt;
-  std::string line = end_line(service, now_ns);
+  SpillTurn turn{end_line(service, now_ns),
+                 event(FLARE_SPILL_EVENT_END, service, outcome, applied_share, now_ns)};
   since_ns_ = 0;
-  return line;
+  return turn;
+}
+
+flare_spill_event SpillWatch::event(flare_spill_event_kind kind, const ServiceConfig& service,
+                                    const ControlOutcome& outcome, std::uint64_t applied_share,
+                                    std::uint64_t now_ns) const {
+  flare_spill_event made{};
+  made.at_ns = now_ns;
+  made.arrivals_mrps = outcome.arrivals_mrps;
+  made.capacity_mrps = outcome.capacity_mrps;
+  made.share = applied_share;
+  made.kind = static_cast<__u8>(kind);
+  service.name.copy(made.name, sizeof(made.name) - 1);
+  if (kind == FLARE_SPILL_EVENT_START) {
+    made.flows[FLARE_SPILL_SHARE] = outcome.spilled_share;
+    made.flows[FLARE_SPILL_BUCKET] = outcome.spilled_bucket;
+    made.flows[FLARE_SPILL_CAP] = outcome.spilled_cap;
+    made.observed = outcome.observed;
+  } else {
+    made.flows[0] = flows_;
+    made.observed = observed_ ? 1 : 0;
+    made.lasted_ns = quiet_since_ns_ - since_ns_;
+    made.price_nanousd = flows_ * price_nanousd(service.price);
+  }
+  return made;
 }
 
 std::string SpillWatch::start_line(const ServiceConfig& service, const ControlOutcome& outcome,

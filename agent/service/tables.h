@@ -44,6 +44,9 @@ class Tables {
   virtual void clear_service(std::uint32_t service_id) = 0;
   virtual void clear_backend(std::uint32_t backend_id) = 0;
 
+  /// Adds an event to the ring, with the number after the newest.
+  virtual Result<void> add_spill_event(const flare_spill_event& event) = 0;
+
   virtual std::uint64_t last_beat_ns() const = 0;
   virtual void beat(std::uint64_t now_ns) = 0;
 };

@@ -310,6 +310,37 @@ struct flare_service_info {
 };
 FLARE_ASSERT_SIZE(struct flare_service_info, 168);
 
+#define FLARE_SPILL_EVENTS 256
+#define FLARE_SPILL_EVENT_KINDS(K) \
+	K(START, "start")          \
+	K(END, "end")
+#define FLARE_ENUM_SPILL_EVENT(name, word) FLARE_SPILL_EVENT_##name,
+enum flare_spill_event_kind {
+	FLARE_SPILL_EVENT_KINDS(FLARE_ENUM_SPILL_EVENT) FLARE_SPILL_EVENT_KINDS_COUNT
+};
+
+/*
+ * Entry of `spill_events`, a ring at [(number - 1) % FLARE_SPILL_EVENTS]: a service's spill that
+ * started or ended, with the numbers of the interval that showed it. flarectl reads it.
+ */
+struct flare_spill_event {
+	__u64 number; /* 1, 2, ...; 0: never written */
+	__u64 at_ns;
+	__u64 arrivals_mrps;
+	__u64 capacity_mrps;
+	__u64 share; /* applied */
+	__u64 in_flight; /* VM tier */
+	__u64 flows[4]; /* start: spilled in the interval, by FLARE_SPILL_*; end: [0] all of the spill */
+	__u64 observed; /* start: flows that would have been spilled; end: 1 if only observed */
+	__u64 lasted_ns; /* end: from the start to the last spilled flow */
+	__u64 price_nanousd; /* end: of all of the spill */
+	__u32 service_id;
+	__u8 kind; /* FLARE_SPILL_EVENT_* */
+	__u8 zero[3];
+	char name[FLARE_NAME_BYTES]; /* of the service */
+};
+FLARE_ASSERT_SIZE(struct flare_spill_event, 176);
+
 /* Entry of `interfaces`, by ifindex: what is attached, and why so. */
 struct flare_interface {
 	char name[16];

@@ -43,7 +43,7 @@ _flarectl() {
     esac
     if [ -z "$line" ]; then
         case "$command $verb" in
-            ' ') line="status service backend flow counters nat simulate doctor share reload detach" ;;
+            ' ') line="status service backend flow counters nat spills simulate doctor share reload detach" ;;
             'service ') line='list show' ;;
             'backend ') line='list drain undrain' ;;
             'flow ') line='list count' ;;

@@ -57,6 +57,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_flow(app, context);
   add_counters(app, context);
   add_nat(app, context);
+  add_spills(app, context);
   add_simulate(app, context);
   add_doctor(app, context);
   add_share(app, context);

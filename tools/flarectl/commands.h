@@ -13,6 +13,7 @@ void add_backend(CLI::App& app, Context& context);
 void add_flow(CLI::App& app, Context& context);
 void add_counters(CLI::App& app, Context& context);
 void add_nat(CLI::App& app, Context& context);
+void add_spills(CLI::App& app, Context& context);
 void add_simulate(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
 void add_share(CLI::App& app, Context& context);

@@ -59,6 +59,10 @@ class FakeTables final : public Tables {
     admission_[id] = {};
   }
   void clear_backend(std::uint32_t id) override { cleared_backends.insert(id); }
+  Result<void> add_spill_event(const flare_spill_event& event) override {
+    events_.push_back(event);
+    return {};
+  }
   std::uint64_t last_beat_ns() const override { return beat_ns_; }
   void beat(std::uint64_t now_ns) override { beat_ns_ = now_ns; }
 
@@ -83,6 +87,7 @@ class FakeTables final : public Tables {
   std::vector<flare_service_counters> counters_ = std::vector<flare_service_counters>(kServices);
   std::vector<flare_admission> admission_ = std::vector<flare_admission>(kServices);
   std::uint64_t beat_ns_ = 0;
+  std::vector<flare_spill_event> events_;
 
  private:
   static std::string bytes(const flare_service_key& key) {

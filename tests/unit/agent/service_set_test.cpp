@@ -108,6 +108,18 @@ TEST_F(Services, SpillTheExcessAndReturnToExactlyZero) {
   EXPECT_EQ(share(), 0U);
   for (int i = 0; i < 6; ++i) second(400);
   EXPECT_EQ(tables_.infos_[0].spilling_since_ns, 0U);
+  ASSERT_EQ(tables_.events_.size(), 2U);
+  const flare_spill_event& start = tables_.events_[0];
+  EXPECT_EQ(start.kind, FLARE_SPILL_EVENT_START);
+  EXPECT_STREQ(start.name, "web");
+  EXPECT_EQ(start.arrivals_mrps, 800'000U);
+  EXPECT_EQ(start.capacity_mrps, 400'000U);
+  EXPECT_NEAR(share_to_fraction(start.share), 1 - 400.0 / 1200, 1e-6);
+  const flare_spill_event& end = tables_.events_[1];
+  EXPECT_EQ(end.kind, FLARE_SPILL_EVENT_END);
+  EXPECT_EQ(end.flows[0], 600U);
+  EXPECT_EQ(end.price_nanousd, 600 * tables_.infos_[0].price_nanousd);
+  EXPECT_EQ(end.lasted_ns, 2 * kSecond);
 }
 
 TEST_F(Services, UnderObserveGetNoShareHoweverHighTheLoad) {

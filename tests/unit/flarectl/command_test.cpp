@@ -103,6 +103,28 @@ TEST_F(CommandTest, ServiceShowHasEveryFigure) {
   EXPECT_NEAR(service["worst_cost_per_hour_usd"].get<double>(), 500'000 * 2629e-9, 1e-9);
 }
 
+TEST_F(CommandTest, SpillsAreListedOldestFirstAlsoWhereTheRingHasTurned) {
+  EXPECT_EQ(flarectl("spills").out, "no spill is remembered\n");
+  flare_spill_event event{};
+  event.kind = FLARE_SPILL_EVENT_START;
+  event.at_ns = MonotonicClock().now_ns() - 90 * kSecondNs;
+  event.arrivals_mrps = 520'000;
+  event.in_flight = 48;
+  event.flows[FLARE_SPILL_CAP] = 12;
+  std::string("web").copy(event.name, sizeof(event.name));
+  for (std::uint32_t i = 0; i < FLARE_SPILL_EVENTS + 2; ++i) {
+    ASSERT_OK(maps().add_spill_event(event));
+  }
+  Json events = flarectl("-o json spills --service web").json()["events"];
+  ASSERT_EQ(events.size(), std::size_t{FLARE_SPILL_EVENTS});
+  EXPECT_EQ(events.front()["number"], 3);
+  EXPECT_EQ(events.back()["number"], FLARE_SPILL_EVENTS + 2);
+  EXPECT_EQ(events.back()["spilled"], (Json{{"share", 0}, {"bucket", 0}, {"cap", 12}}));
+  EXPECT_EQ(flarectl("-o json spills --service api").json()["events"].size(), 0U);
+  EXPECT_NE(flarectl("spills").out.find("web      start  cap       520/s"), std::string::npos)
+      << flarectl("spills").out;
+}
+
 TEST_F(CommandTest, TheWorstCostKnowsTheRateLimitToo) {
   FilledService web = usual_service("web", "192.0.2.10:80", 6, 0);
   web.service.hour_budget = 1'000'000'000;
