@@ -82,7 +82,8 @@ static __always_inline enum flare_reason follow_icmp(const struct packet *pkt, s
 static __always_inline enum flare_reason overload(const struct flare_service *svc,
 						  struct flare_service_counters *row,
 						  const struct packet *pkt, __u64 hash,
-						  __u64 now_ns, int refusal)
+						  __u64 now_ns, enum flare_spill_cause cause,
+						  int refusal)
 {
 	if (refusal >= 0 && refusal < FLARE_REFUSALS_COUNT)
 		row->refused[refusal]++;
@@ -91,6 +92,7 @@ static __always_inline enum flare_reason overload(const struct flare_service *sv
 	if (svc->overload == FLARE_OVERLOAD_DROP)
 		return FLARE_REASON_OVERLOAD_DROP;
 	row->tier[FLARE_TIER_VM].flows_new++;
+	row->over_cap += cause == FLARE_SPILL_CAP;
 	vm_flow_remember(pkt, hash, now_ns);
 	return FLARE_REASON_VM_OVERLOAD;
 }
@@ -107,15 +109,15 @@ spill(const struct flare_service *svc, struct flare_admission *adm,
 	int refusal;
 
 	if (!backend_id || !backend || backend->state == FLARE_BACKEND_DOWN)
-		return overload(svc, row, pkt, hash, now_ns, FLARE_REFUSAL_NO_BACKEND);
+		return overload(svc, row, pkt, hash, now_ns, cause, FLARE_REFUSAL_NO_BACKEND);
 	if (pkt->ttl <= 1)
-		return overload(svc, row, pkt, hash, now_ns, FLARE_REFUSAL_TTL);
+		return overload(svc, row, pkt, hash, now_ns, cause, FLARE_REFUSAL_TTL);
 	refusal = spend_check(svc, adm, now_ns);
 	if (refusal != MAY_SPEND)
-		return overload(svc, row, pkt, hash, now_ns, refusal);
+		return overload(svc, row, pkt, hash, now_ns, cause, refusal);
 	flow = flow_create(&pkt->flow, svc, backend_id, backend, cause, hash, now_ns, row);
 	if (!flow)
-		return overload(svc, row, pkt, hash, now_ns, FLARE_REFUSAL_NO_PORT);
+		return overload(svc, row, pkt, hash, now_ns, cause, FLARE_REFUSAL_NO_PORT);
 
 	decision_follow(d, flow);
 	d->is_new = 1;

@@ -191,7 +191,7 @@ static __always_inline void turn_begin(struct flare_turn *turn, const struct fla
 		turn_charge(turn, client, now_ns);
 	turn->flags |= FLARE_TURN_COUNTED;
 	turn->snap = *(volatile __u32 *)&turn->server_end;
-	turn->requests++;
+	turn->requests += turn->requests != 0xffff;
 	unanswered = __sync_lock_test_and_set(&turn->open_ns, now_ns);
 	if (!unanswered)
 		in_flight_add(turn, 1);
@@ -297,7 +297,7 @@ static __always_inline int turn_is_due(hook_ctx *ctx, const struct packet *pkt,
 
 		turn->flags |= FLARE_TURN_PAYLOAD | class;
 		if (class == FLARE_TURN_H2 && row)
-			row->uncounted++;
+			row->connections[FLARE_CLASS_HTTP2]++;
 	}
 	return turn->flags & FLARE_TURN_TLS ? tls_begins(turn, first, bytes) : 1;
 }

@@ -17,6 +17,10 @@ constexpr std::array kPlacements{FLARE_PLACEMENTS(FLARE_WORD)};
 constexpr std::array kPolicies{FLARE_POLICIES(FLARE_WORD)};
 constexpr std::array kOverloads{FLARE_OVERLOADS(FLARE_WORD)};
 constexpr std::array kFallbacks{FLARE_FALLBACKS(FLARE_WORD)};
+constexpr std::array kCountings{FLARE_COUNTINGS(FLARE_WORD)};
+constexpr std::array kClasses{FLARE_CLASSES(FLARE_WORD)};
+constexpr std::array kMoves{FLARE_MOVES(FLARE_WORD)};
+constexpr std::array kMeans{FLARE_MEANS(FLARE_WORD)};
 constexpr std::array kSpillCauses{FLARE_SPILL_CAUSES(FLARE_WORD)};
 constexpr std::array kRefusals{FLARE_REFUSALS(FLARE_WORD)};
 constexpr std::array kReasons{FLARE_REASONS(FLARE_REASON_WORD)};
@@ -40,6 +44,10 @@ std::string_view placement_word(std::uint32_t placement) { return word_of(kPlace
 std::string_view policy_word(std::uint32_t policy) { return word_of(kPolicies, policy); }
 std::string_view overload_word(std::uint32_t overload) { return word_of(kOverloads, overload); }
 std::string_view fallback_word(std::uint32_t fallback) { return word_of(kFallbacks, fallback); }
+std::string_view counting_word(std::uint32_t counting) { return word_of(kCountings, counting); }
+std::string_view class_word(std::uint32_t of) { return word_of(kClasses, of); }
+std::string_view move_word(std::uint32_t move) { return word_of(kMoves, move); }
+std::string_view means_word(std::uint32_t means) { return word_of(kMeans, means); }
 std::string_view spill_cause_word(std::uint32_t cause) { return word_of(kSpillCauses, cause); }
 std::string_view refusal_word(std::uint32_t refusal) { return word_of(kRefusals, refusal); }
 std::string_view reason_word(std::uint32_t reason) { return word_of(kReasons, reason); }

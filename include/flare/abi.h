@@ -22,7 +22,7 @@
 #define FLARE_ASSERT_SIZE(type, size) static_assert(sizeof(type) == (size), "layout of " #type)
 #endif
 
-#define FLARE_ABI_VERSION 1
+#define FLARE_ABI_VERSION 2
 
 /* Limits. The agent may create a map smaller than its limit, never larger. */
 #define FLARE_SERVICES_MAX	4096
@@ -34,6 +34,8 @@
 #define FLARE_VM_FLOWS_MAX	65536	/* power of two */
 #define FLARE_TURN_SETS		65536	/* power of two; of FLARE_TURN_WAYS connections each */
 #define FLARE_TURN_WAYS		4
+#define FLARE_HTTP2_MAX		16384	/* connections of cleartext HTTP/2 whose frames are walked */
+#define FLARE_SHIFTS_MAX	16384	/* connections into which a GOAWAY was put */
 #define FLARE_SNAT_ADDRS_MAX	8
 #define FLARE_PORT_PROBES	32
 #define FLARE_NAME_BYTES	64 /* with the closing 0 */
@@ -73,6 +75,31 @@
 	O(VM, "vm")                   \
 	O(REJECT, "reject")           \
 	O(DROP, "drop")
+
+/* What stands for the load of a service: its requests where packets show them, or something else. */
+#define FLARE_COUNTINGS(C)                    \
+	C(AUTO, "auto")               /* turns, or streams of cleartext HTTP/2 */ \
+	C(CONNECTIONS, "connections") /* a connection is a request, from SYN to FIN */ \
+	C(REPORTED, "reported")       /* the service itself tells, over the control socket */
+
+/* What a connection turned out to speak, by the first payload of its client. */
+#define FLARE_CLASSES(C)                                                                     \
+	C(UNKNOWN, "unknown")                                                                \
+	C(TURNS, "turns")          /* HTTP/1.x and alike: turns are requests */              \
+	C(TLS_TURNS, "tls-turns")  /* as that, inside TLS */                                 \
+	C(HTTP2, "http2")          /* cleartext HTTP/2 and gRPC: streams are requests */     \
+	C(TLS_MUX, "tls-mux")      /* HTTP/2 inside TLS: turns are fewer than requests */
+
+/* How connections that are open follow a change. */
+#define FLARE_MOVES(M)                \
+	M(NONE, "none")               \
+	M(CLOSE, "close")
+
+/* By what means a connection was told, or made, to end so that its client dials again. */
+#define FLARE_MEANS(M)                                                                       \
+	M(HEADER, "header")  /* HTTP/1.x: Connection: close, written over a response header */ \
+	M(GOAWAY, "goaway")  /* cleartext HTTP/2: a GOAWAY frame behind a frame of the server */ \
+	M(RESET, "reset")    /* the rest: RST, idle between turns */
 
 /* What holds for a service whose agent no longer beats: only cap and bucket, or nothing, spill. */
 #define FLARE_FALLBACKS(F)            \
@@ -162,6 +189,10 @@
 #define FLARE_ENUM_POLICY(name, word) FLARE_POLICY_##name,
 #define FLARE_ENUM_OVERLOAD(name, word) FLARE_OVERLOAD_##name,
 #define FLARE_ENUM_FALLBACK(name, word) FLARE_FALLBACK_##name,
+#define FLARE_ENUM_COUNTING(name, word) FLARE_COUNTING_##name,
+#define FLARE_ENUM_CLASS(name, word) FLARE_CLASS_##name,
+#define FLARE_ENUM_MOVE(name, word) FLARE_MOVE_##name,
+#define FLARE_ENUM_MEANS(name, word) FLARE_MEANS_##name,
 #define FLARE_ENUM_SPILL(name, word) FLARE_SPILL_##name,
 #define FLARE_ENUM_REFUSAL(name, word) FLARE_REFUSAL_##name,
 #define FLARE_ENUM_REASON(name, word, fate) FLARE_REASON_##name,
@@ -173,6 +204,10 @@ enum flare_placement { FLARE_PLACEMENTS(FLARE_ENUM_PLACEMENT) FLARE_PLACEMENTS_C
 enum flare_policy { FLARE_POLICIES(FLARE_ENUM_POLICY) FLARE_POLICIES_COUNT };
 enum flare_overload { FLARE_OVERLOADS(FLARE_ENUM_OVERLOAD) FLARE_OVERLOADS_COUNT };
 enum flare_fallback { FLARE_FALLBACKS(FLARE_ENUM_FALLBACK) FLARE_FALLBACKS_COUNT };
+enum flare_counting { FLARE_COUNTINGS(FLARE_ENUM_COUNTING) FLARE_COUNTINGS_COUNT };
+enum flare_class { FLARE_CLASSES(FLARE_ENUM_CLASS) FLARE_CLASSES_COUNT };
+enum flare_move { FLARE_MOVES(FLARE_ENUM_MOVE) FLARE_MOVES_COUNT };
+enum flare_means { FLARE_MEANS(FLARE_ENUM_MEANS) FLARE_MEANS_COUNT };
 enum flare_spill_cause { FLARE_SPILL_CAUSES(FLARE_ENUM_SPILL) FLARE_SPILL_CAUSES_COUNT };
 enum flare_refusal { FLARE_REFUSALS(FLARE_ENUM_REFUSAL) FLARE_REFUSALS_COUNT };
 enum flare_reason { FLARE_REASONS(FLARE_ENUM_REASON) FLARE_REASONS_COUNT };
@@ -270,11 +305,18 @@ struct flare_service {
 	__u8 overload;
 	__u8 fallback;
 	__u64 hash_key[2]; /* secret of the keyed hash, kept across restarts */
+	/* connections of a tier (by tier) that are told to end, so that they are decided anew */
+	__u64 move_interval_ns[2]; /* 0: none is */
+	__u64 move_depth_ns[2];
 	__u8 snat_count; /* of `snat` in use; 0: nothing can be spilled */
-	__u8 zero[7];
+	__u8 counting;
+	__u8 move;
+	__u8 zero;
+	__u16 steering; /* grows with each change that open connections cannot follow by themselves */
+	__u16 zero2;
 	struct flare_addr snat[FLARE_SNAT_ADDRS_MAX];
 };
-FLARE_ASSERT_SIZE(struct flare_service, 240);
+FLARE_ASSERT_SIZE(struct flare_service, 272);
 
 /* Entry of `backends`, by backend id. Id 0 is never used: it is the VM tier of a receiver. */
 struct flare_backend {
@@ -305,10 +347,15 @@ struct flare_service_info {
 	__u64 applied_share;
 	__u64 spilling_since_ns; /* 0: not spilling */
 	__u64 price_nanousd; /* of one spilled flow, for the bill */
+	__u64 base_ns; /* time of a request that waits for nobody, as learned; 0: unknown */
+	__u64 pinned; /* part of the last interval's requests, of FLARE_SHARE_ONE, see flare_turn.steering */
+	__u64 reported_ns; /* when the service last told its own load; 0: never */
+	__u64 move_rate_mcps[2]; /* by tier: connections told to end per 1,000 s, at most */
 	__u8 share_pinned; /* 1: set by hand, the policy does not touch it */
-	__u8 zero[7];
+	__u8 workers_learned; /* 1: flare_service.workers and cap were learned, not told */
+	__u8 zero[6];
 };
-FLARE_ASSERT_SIZE(struct flare_service_info, 168);
+FLARE_ASSERT_SIZE(struct flare_service_info, 208);
 
 #define FLARE_SPILL_EVENTS 256
 #define FLARE_SPILL_EVENT_KINDS(K) \
@@ -419,9 +466,11 @@ FLARE_ASSERT_SIZE(struct flare_vm_flow, 16);
 /* Bits of flare_turn.flags, set by the client's packets. */
 #define FLARE_TURN_COUNTED	0x01 /* a request was counted: only server payload makes a next one */
 #define FLARE_TURN_TLS		0x02 /* began with a TLS record */
-#define FLARE_TURN_H2		0x04 /* began with the preface of HTTP/2: counted as one request */
+#define FLARE_TURN_H2		0x04 /* began with the preface of HTTP/2: streams are counted */
 #define FLARE_TURN_PAYLOAD	0x08 /* payload was seen, and what protocol it is */
 #define FLARE_TURN_FINISHED	0x10 /* TLS: after a lone ChangeCipherSpec, Finished is to come */
+#define FLARE_TURN_ALPN_H2	0x20 /* TLS: the client offers HTTP/2 */
+#define FLARE_TURN_MUX		0x40 /* TLS: it is HTTP/2, whose requests cannot be told apart */
 /* Bits of flare_turn.ended, set by either direction. */
 #define FLARE_TURN_CLOSED	0x01 /* FIN of the server, or RST: the slot is the first to be reused */
 
@@ -439,13 +488,15 @@ struct flare_turn {
 	__u32 client_end; /* client: end of its newest payload */
 	__u32 snap; /* client: server_end when its last request began */
 	__u32 server_end; /* server: end of its newest payload */
-	__u32 requests; /* client: counted on this connection */
+	__u16 requests; /* client: turns counted on this connection; stays at the most */
+	__u16 steering; /* flare_service.steering when it was opened */
 	__u32 service_id;
 	__u32 backend_id; /* 0: the VM tier of a receiver */
 	__u8 tier;
 	__u8 flags; /* client: FLARE_TURN_* */
 	__u8 ended;
-	__u8 zero[5];
+	__u8 zero;
+	__u32 streams; /* HTTP/2: requests in flight, changed by compare-and-swap; open_ns is 0 */
 };
 FLARE_ASSERT_SIZE(struct flare_turn, 64);
 
@@ -499,7 +550,11 @@ struct flare_admission {
 	/* a cache line of its own: written with every request */
 	__u64 in_flight[2]; /* by tier: slots of `turns` whose request is open */
 	__u64 vanished; /* agent: open requests of flows that were gone without a word */
-	__u64 zero2[5];
+	__u64 reported; /* agent: requests in flight as the service tells; counting `reported` */
+	__u64 move_time_ns[2]; /* by tier: virtual time of the limit on connections told to end */
+	__u32 speaks; /* FLARE_CLASS_*, learned from the first connection and kept */
+	__u32 zero2;
+	__u64 zero3;
 };
 FLARE_ASSERT_SIZE(struct flare_admission, 128);
 
@@ -531,10 +586,14 @@ struct flare_service_counters {
 	__u64 stale_decisions; /* new flows decided by the fallback, the heartbeat being too old */
 	__u64 busy; /* requests begun in the VM tier while `workers` or more were in flight */
 	__u64 early_bucket; /* flows the bucket refused while fewer than 0.9 x workers were */
-	__u64 uncounted; /* connections whose requests cannot be told apart: cleartext HTTP/2 */
-	__u64 zero[6];
+	__u64 connections[8]; /* by FLARE_CLASS_*, as each was recognised */
+	__u64 pinned[2]; /* by tier: requests on connections from before the last change */
+	__u64 moved[2][4]; /* by tier that they leave, FLARE_MEANS_*: connections told to end */
+	__u64 resyncs; /* HTTP/2: times the walk lost its place between frames and found one anew */
+	__u64 over_cap; /* new flows left to the VM tier with the cap reached, for want of leave to spend */
+	__u64 zero[3];
 };
-FLARE_ASSERT_SIZE(struct flare_service_counters, 448);
+FLARE_ASSERT_SIZE(struct flare_service_counters, 576);
 
 /* Entry of `backend_counters` at [cpu * backends + backend id]. */
 struct flare_backend_counters {

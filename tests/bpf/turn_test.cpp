@@ -244,7 +244,7 @@ TEST_P(Turns, AreOneForAConnectionOfCleartextHttp2) {
     server("frames");
   }
   expect(1, 1, 0, "its frames are not turns");
-  EXPECT_EQ(tcp_counters().uncounted, 1U);
+  EXPECT_EQ(tcp_counters().connections[FLARE_CLASS_HTTP2], 1U);
 }
 
 /// A TLS record of `bytes` in all.

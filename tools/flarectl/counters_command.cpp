@@ -94,7 +94,18 @@ void for_each_service_count(const flare_service_counters& totals, Visit visit) {
   visit("other", "stale-decisions", totals.stale_decisions, false);
   visit("other", "busy", totals.busy, false);
   visit("other", "early-bucket", totals.early_bucket, false);
-  visit("other", "uncounted", totals.uncounted, false);
+  visit("other", "resyncs", totals.resyncs, false);
+  visit("other", "over-cap", totals.over_cap, false);
+  for (std::uint32_t i = 0; i < FLARE_CLASSES_COUNT; ++i) {
+    visit("connections", std::string(class_word(i)), totals.connections[i], false);
+  }
+  for (std::uint32_t tier = 0; tier < FLARE_TIERS_COUNT; ++tier) {
+    const std::string group(tier_word(tier));
+    visit(group, "pinned", totals.pinned[tier], false);
+    for (std::uint32_t i = 0; i < FLARE_MEANS_COUNT; ++i) {
+      visit(group, "moved-" + std::string(means_word(i)), totals.moved[tier][i], false);
+    }
+  }
 }
 
 std::vector<Line> service_lines(const Sample& now, const Sample* before) {

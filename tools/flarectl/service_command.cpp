@@ -118,6 +118,8 @@ std::string state_text(const ServiceView& view) {
 /// Traffic of a tier, and how its requests fare.
 static Json tier_json(const ServiceView& view, flare_tier tier) {
   Json made = traffic_json(view.totals.tier[tier]);
+  made["pinned"] = view.totals.pinned[tier];
+  made["moved"] = by_word(view.totals.moved[tier], FLARE_MEANS_COUNT, means_word);
   made["in_flight"] = in_flight(view, tier);
   made["request"] = latency_json(view.latencies[tier].request);
   made["handshake"] = latency_json(view.latencies[tier].handshake);
@@ -155,7 +157,12 @@ Json service_json(const ServiceView& view) {
       {"cap", service.cap},
       {"busy", totals.busy},
       {"early_bucket", totals.early_bucket},
-      {"uncounted", totals.uncounted},
+      {"resyncs", totals.resyncs},
+      {"over_cap", totals.over_cap},
+      {"class", class_word(view.admission.speaks)},
+      {"counting", counting_word(service.counting)},
+      {"move", move_word(service.move)},
+      {"connections", by_word(totals.connections, FLARE_CLASSES_COUNT, class_word)},
       {"vanished", view.admission.vanished},
       {"spilled", by_word(totals.spilled, FLARE_SPILL_CAUSES_COUNT, spill_cause_word)},
       {"observed", by_word(totals.observed, FLARE_SPILL_CAUSES_COUNT, spill_cause_word)},

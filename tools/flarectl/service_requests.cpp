@@ -63,11 +63,6 @@ void print_requests(const Context& context, const ServiceView& view) {
   if (service.cap != 0) {
     facts.add("cap", human_count(service.cap) + " in flight in the VM tier");
   }
-  if (view.totals.uncounted > 0) {
-    facts.add("uncounted", {human_count(view.totals.uncounted) +
-                                " connections of cleartext HTTP/2: each counts as one request",
-                            Tone::kWarn});
-  }
   if (view.admission.vanished > 0) {
     facts.add("vanished",
               human_count(view.admission.vanished) + " requests of connections that went silent");
