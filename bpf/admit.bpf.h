@@ -45,7 +45,7 @@ static __always_inline struct wish tier_choose(const struct flare_service *svc,
 		if (svc->fallback == FLARE_FALLBACK_VM)
 			return wish;
 	}
-	in_flight = *(volatile __s64 *)&adm->in_flight[FLARE_TIER_VM];
+	in_flight = vm_in_flight(svc, adm);
 	if (svc->cap && in_flight >= svc->cap) {
 		wish.spill = 1;
 		wish.cause = FLARE_SPILL_CAP;

@@ -59,10 +59,12 @@ static __always_inline enum flare_reason egress_reply(struct __sk_buff *ctx,
 		return FLARE_REASON_NOT_LOCAL;
 	vm_count(service_id, pkt, FLARE_DIR_REVERSE, hook_segments(ctx));
 	turn_server(ctx, pkt, &client);
+	if (shifts_exist(service_id) && shift_out(ctx, pkt, &client))
+		return FLARE_REASON_REWRITE_FAILED;
 	return FLARE_REASON_VM_REPLY;
 }
 
-/* Counts the VM tier's replies; changes nothing and stops nothing. */
+/* Counts the VM tier's replies; changes those of connections that move (request.bpf.h). */
 SEC("tc")
 int flare_tc_egress(struct __sk_buff *ctx)
 {
@@ -83,7 +85,7 @@ int flare_tc_egress(struct __sk_buff *ctx)
 		reason = svc ? egress_reply(ctx, &pkt, svc->id) : FLARE_REASON_NOT_SERVICE;
 	}
 	reason_count(FLARE_HOOK_TC_EGRESS, reason);
-	return TC_ACT_UNSPEC;
+	return reason == FLARE_REASON_REWRITE_FAILED ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 
 char LICENSE[] SEC("license") = "GPL";

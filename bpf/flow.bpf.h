@@ -47,6 +47,15 @@ static __always_inline struct flare_admission *admission_find(__u32 service_id)
 	return bpf_map_lookup_elem(&admission, &service_id);
 }
 
+/* What the VM tier works on or has waiting, by what stands for the service's load. */
+static __always_inline __s64 vm_in_flight(const struct flare_service *svc,
+					  const struct flare_admission *adm)
+{
+	if (svc->counting == FLARE_COUNTING_REPORTED)
+		return *(volatile __s64 *)&adm->reported;
+	return *(volatile __s64 *)&adm->in_flight[FLARE_TIER_VM];
+}
+
 static __always_inline struct flare_heartbeat *heartbeat_get(void)
 {
 	__u32 zero = 0;

@@ -89,6 +89,18 @@ static __always_inline int hook_fix_transport(hook_ctx *ctx, const struct packet
 	return (int)bpf_l4_csum_replace(ctx, offset, 0, csum_fold32(delta->payload), flags);
 }
 
+/* Writes bytes of the frame; the transport checksum is the caller's to mend. Returns 0, or an error. */
+static __always_inline int hook_store(hook_ctx *ctx, __u32 offset, const void *from, __u32 bytes)
+{
+	return (int)bpf_skb_store_bytes(ctx, offset, from, bytes, 0);
+}
+
+/* Makes the frame longer. Returns 0, or an error. */
+static __always_inline int hook_extend(hook_ctx *ctx, __u32 bytes)
+{
+	return (int)bpf_skb_change_tail(ctx, ctx->len + bytes, 0);
+}
+
 static __always_inline int hook_trim(hook_ctx *ctx, __u32 bytes)
 {
 	return bytes >= ctx->len ? 0 : (int)bpf_skb_change_tail(ctx, bytes, 0);

@@ -80,6 +80,18 @@ static __always_inline int hook_fix_transport(hook_ctx *ctx, const struct packet
 	return 0;
 }
 
+/* Writes bytes of the frame; the transport checksum is the caller's to mend. Returns 0, or an error. */
+static __always_inline int hook_store(hook_ctx *ctx, __u32 offset, void *from, __u32 bytes)
+{
+	return (int)bpf_xdp_store_bytes(ctx, offset, from, bytes);
+}
+
+/* Makes the frame longer. Returns 0, or an error. */
+static __always_inline int hook_extend(hook_ctx *ctx, __u32 bytes)
+{
+	return (int)bpf_xdp_adjust_tail(ctx, (int)bytes);
+}
+
 /* Cuts the frame to `bytes`. Every packet pointer is void after it. */
 static __always_inline int hook_trim(hook_ctx *ctx, __u32 bytes)
 {

@@ -4,7 +4,7 @@
  * rewrite, count, let go. Nothing is written into the packet before all of it is decided. Needs
  * one of the hook headers before it.
  *
- * Three stages are global functions to the verifier (not static): it checks each once, where the
+ * Its stages are global functions to the verifier (not static): it checks each once, where the
  * product of all their paths would be beyond its limit.
  *
  * An XDP program hands over ("punts") what it cannot finish: the packet passes untouched and the tc
@@ -15,7 +15,14 @@
 #include "admit.bpf.h"
 #include "answer.bpf.h"
 #include "fragment.bpf.h"
-#include "turn.bpf.h"
+#include "request.bpf.h"
+
+/* What was chosen for a new flow. */
+struct choice {
+	__u64 hash;
+	__u32 cause; /* of a spilled one: FLARE_SPILL_* */
+	__u32 zero;
+};
 
 /* What shall be done with a packet that is translated. */
 struct decision {
@@ -25,8 +32,7 @@ struct decision {
 	__u32 backend_id;
 	__u8 dir;
 	__u8 is_new;
-	__u8 cause; /* of a new one: FLARE_SPILL_* */
-	__u64 hash; /* of a new one */
+	struct choice choice; /* of a new one */
 };
 
 /* A packet that matches an entry leaves as its peer turned round; abi.h, struct flare_flow. */
@@ -100,12 +106,11 @@ static __always_inline enum flare_reason overload(const struct flare_service *sv
 /* Records the new flow to the backend of its slot, if it may be spilled. */
 static __always_inline enum flare_reason
 spill(const struct flare_service *svc, struct flare_admission *adm,
-      struct flare_service_counters *row, const struct packet *pkt, struct decision *d,
-      enum flare_spill_cause cause, __u64 hash, __u64 now_ns)
+      struct flare_service_counters *row, const struct packet *pkt, enum flare_spill_cause cause,
+      __u64 hash, __u64 now_ns)
 {
 	__u32 backend_id = svc->snat_count ? backend_pick(svc->id, hash) : 0;
 	struct flare_backend *backend = bpf_map_lookup_elem(&backends, &backend_id);
-	struct flare_flow *flow;
 	int refusal;
 
 	if (!backend_id || !backend || backend->state == FLARE_BACKEND_DOWN)
@@ -115,14 +120,8 @@ spill(const struct flare_service *svc, struct flare_admission *adm,
 	refusal = spend_check(svc, adm, now_ns);
 	if (refusal != MAY_SPEND)
 		return overload(svc, row, pkt, hash, now_ns, cause, refusal);
-	flow = flow_create(&pkt->flow, svc, backend_id, backend, cause, hash, now_ns, row);
-	if (!flow)
+	if (!flow_create(&pkt->flow, svc, backend_id, backend, cause, hash, now_ns, row))
 		return overload(svc, row, pkt, hash, now_ns, cause, FLARE_REFUSAL_NO_PORT);
-
-	decision_follow(d, flow);
-	d->is_new = 1;
-	d->cause = cause;
-	d->hash = hash;
 	return FLARE_REASON_SPILL_NEW;
 }
 
@@ -134,7 +133,7 @@ static __always_inline void spill_count_new(const struct decision *d)
 	struct flare_admission *adm = admission_find(d->service_id);
 
 	if (row) {
-		row->spilled[d->cause & 3]++;
+		row->spilled[d->choice.cause & 3]++;
 		row->tier[FLARE_TIER_SERVERLESS].flows_new++;
 	}
 	if (backend)
@@ -158,23 +157,32 @@ static __always_inline int source_is_ours(const struct flare_service *svc,
 	return 0;
 }
 
-/* The first packet of a flow: TCP SYN without ACK, or a datagram without an entry. */
-static __always_inline enum flare_reason decide_new(const struct flare_service *svc,
-						    const struct packet *pkt, struct decision *d)
+/*
+ * The first packet of a flow: TCP SYN without ACK, or a datagram without an entry. A spilled one has
+ * its entry then.
+ */
+__noinline int decide_new(const struct flare_service *svc, const struct packet *pkt,
+			  struct choice *choice)
 {
-	struct flare_service_counters *row = service_counters_find(svc->id);
-	struct flare_admission *adm = admission_find(svc->id);
-	__u64 now_ns = bpf_ktime_get_ns();
-	__u64 hash = flow_hash(&pkt->flow, svc->hash_key);
+	__u64 now_ns = bpf_ktime_get_ns(), hash;
+	struct flare_service_counters *row;
+	struct flare_admission *adm;
 	struct wish wish;
 
+	if (!svc || !pkt || !choice)
+		return FLARE_REASON_VM_NEW;
+	row = service_counters_find(svc->id);
+	adm = admission_find(svc->id);
 	if (!row || !adm)
 		return FLARE_REASON_VM_NEW;
+	hash = flow_hash(&pkt->flow, svc->hash_key);
 	if (vm_flow_known(pkt, hash, now_ns))
 		return FLARE_REASON_VM_KNOWN;
 	wish = tier_choose(svc, adm, row, hash, now_ns);
+	choice->hash = hash;
+	choice->cause = wish.cause;
 	if (wish.spill && svc->policy != FLARE_POLICY_OBSERVE)
-		return spill(svc, adm, row, pkt, d, wish.cause, hash, now_ns);
+		return spill(svc, adm, row, pkt, wish.cause, hash, now_ns);
 
 	row->tier[FLARE_TIER_VM].flows_new++;
 	vm_flow_remember(pkt, hash, now_ns);
@@ -205,12 +213,12 @@ static __always_inline enum flare_reason decide_service(const struct flare_servi
 							const struct packet *pkt,
 							struct decision *d, enum flare_hook hook)
 {
-	enum flare_reason defect = packet_defect(pkt);
+	enum flare_reason reason = packet_defect(pkt);
 	struct flare_flow *flow;
 
 	d->service_id = svc->id;
-	if (defect != PARSED)
-		return defect;
+	if (reason != PARSED)
+		return reason;
 	flow = flow_find(&pkt->flow);
 	if (flow) {
 		int opens = packet_opens(pkt);
@@ -232,7 +240,15 @@ static __always_inline enum flare_reason decide_service(const struct flare_servi
 		return FLARE_REASON_VM_KNOWN;
 	if (source_is_ours(svc, &pkt->flow.src))
 		return FLARE_REASON_SPOOF;
-	return decide_new(svc, pkt, d);
+	reason = decide_new(svc, pkt, &d->choice);
+	if (reason != FLARE_REASON_SPILL_NEW)
+		return reason;
+	flow = flow_find(&pkt->flow);
+	if (!flow)
+		return FLARE_REASON_NO_ROUTE;
+	decision_follow(d, flow);
+	d->is_new = 1;
+	return reason;
 }
 
 static __always_inline int is_nat_port(__be16 port)
@@ -277,6 +293,11 @@ static __always_inline enum flare_reason decide(const struct packet *pkt, struct
 static __always_inline int reason_forwards(enum flare_reason reason)
 {
 	return reason >= FLARE_REASON_SPILL_NEW && reason <= FLARE_REASON_SPILL_ICMP;
+}
+
+static __always_inline int reason_is_vm(enum flare_reason reason)
+{
+	return reason >= FLARE_REASON_VM_NEW && reason <= FLARE_REASON_VM_OVERLOAD;
 }
 
 /* Looks for the way out. Returns an enum next_hop. */
@@ -330,7 +351,7 @@ static __always_inline enum flare_reason abandon(const struct packet *pkt, struc
 	if (d->flow)
 		__sync_fetch_and_or(&d->flow->flags, FLARE_FLOW_CLOSED);
 	flow_remove(&pkt->flow);
-	vm_flow_remember(pkt, d->hash, bpf_ktime_get_ns());
+	vm_flow_remember(pkt, d->choice.hash, bpf_ktime_get_ns());
 	if (row) {
 		row->refused[FLARE_REFUSAL_NO_ROUTE]++;
 		row->tier[FLARE_TIER_VM].flows_new++;
@@ -384,6 +405,31 @@ static __always_inline int rewrite(hook_ctx *ctx, const struct packet *pkt,
 	return rewrite_link(hook_data(ctx), hook_data_end(ctx), route);
 }
 
+/*
+ * Counts the requests that the packet begins or ends, and mends what a frame of ours has shifted.
+ * Returns the packet's reason: its own, or the one that keeps it from leaving.
+ */
+static __always_inline enum flare_reason follow_requests(hook_ctx *ctx, enum flare_reason reason,
+							 const struct packet *pkt,
+							 const struct decision *d)
+{
+	int to_vm = reason_is_vm(reason);
+	int failed = 0;
+
+	if (!to_vm && (!reason_forwards(reason) || !d->flow))
+		return reason;
+	if (!to_vm && d->dir == FLARE_DIR_REVERSE) {
+		turn_server(ctx, pkt, &d->flow->peer);
+		if (shifts_exist(d->service_id))
+			failed = shift_out(ctx, pkt, &d->flow->peer);
+	} else {
+		turn_client(ctx, pkt, d->service_id, to_vm ? 0 : d->backend_id);
+		if (shifts_exist(d->service_id))
+			failed = shift_in(ctx, pkt, &pkt->flow);
+	}
+	return failed ? FLARE_REASON_REWRITE_FAILED : reason;
+}
+
 /* Counts a packet by what became of it. A punted one is counted where it is finished. */
 static __always_inline void count(hook_ctx *ctx, enum flare_hook hook, enum flare_reason reason,
 				  const struct packet *pkt, const struct decision *d)
@@ -391,18 +437,12 @@ static __always_inline void count(hook_ctx *ctx, enum flare_hook hook, enum flar
 	reason_count(hook, reason);
 	if (reason_forwards(reason)) {
 		spill_count(d->service_id, d->backend_id, pkt, d->dir, hook_segments(ctx));
-		if (d->flow) {
-			if (d->dir == FLARE_DIR_FORWARD)
-				turn_client(ctx, pkt, d->service_id, d->backend_id);
-			else
-				turn_server(ctx, pkt, &d->flow->peer);
+		if (d->flow)
 			flow_touch(d->flow, pkt, hook_segments(ctx));
-		}
 		if (pkt->first_fragment)
 			fragment_remember(pkt, &d->to, d->service_id, d->backend_id, d->dir);
-	} else if (reason >= FLARE_REASON_VM_NEW && reason <= FLARE_REASON_VM_OVERLOAD) {
+	} else if (reason_is_vm(reason)) {
 		vm_count(d->service_id, pkt, FLARE_DIR_FORWARD, hook_segments(ctx));
-		turn_client(ctx, pkt, d->service_id, 0);
 	}
 	if (pkt->first_fragment && !reason_forwards(reason))
 		fragment_forget(pkt);
@@ -436,39 +476,53 @@ __noinline int packet_answer(hook_ctx *ctx, const struct packet *pkt, __u32 reas
 	return answer_icmp(ctx, pkt, &what);
 }
 
+/* The packet that this CPU is at: the stack has no room for it below all that reads it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct packet);
+} packet_scratch SEC(".maps");
+
 /* Handles one packet. Returns the hook's verdict. */
 static __always_inline int ingress(hook_ctx *ctx, enum flare_hook hook)
 {
 	enum next_hop hop = NEXT_HOP_NONE;
 	struct decision d = {};
-	struct packet pkt = {};
 	struct route route = {};
 	enum flare_reason reason;
+	struct packet *pkt;
+	__u32 zero = 0;
 
-	reason = packet_read(ctx, &pkt);
+	pkt = bpf_map_lookup_elem(&packet_scratch, &zero);
+	if (!pkt)
+		return HOOK_PASS;
+	__builtin_memset(pkt, 0, sizeof(*pkt));
+	reason = packet_read(ctx, pkt);
 	if (reason == PARSED)
-		reason = decide(&pkt, &d, hook);
+		reason = decide(pkt, &d, hook);
 	if (reason_forwards(reason)) {
-		reason = decide_route(ctx, &pkt, &d, reason, &route, &hop);
+		reason = decide_route(ctx, pkt, &d, reason, &route, &hop);
 		if (reason == FLARE_REASON_NO_ROUTE && d.is_new)
-			reason = abandon(&pkt, &d);
+			reason = abandon(pkt, &d);
 		else if (d.is_new)
 			spill_count_new(&d);
 	}
 	if (hook == FLARE_HOOK_TC_COMPANION && reason < FLARE_REASON_SPILL_NEW)
 		reason = FLARE_REASON_NOT_PUNTED;
-	if (reason_forwards(reason) && rewrite(ctx, &pkt, &d, &route, hop))
+	if (reason_forwards(reason) && rewrite(ctx, pkt, &d, &route, hop))
 		reason = FLARE_REASON_REWRITE_FAILED;
-	count(ctx, hook, reason, &pkt, &d);
+	reason = follow_requests(ctx, reason, pkt, &d);
+	count(ctx, hook, reason, pkt, &d);
 
 	if (reason_forwards(reason))
-		return hook_send(ctx, &pkt, &route, hop);
+		return hook_send(ctx, pkt, &route, hop);
 	switch (reason) {
 	case FLARE_REASON_OVERLOAD_REJECT:
 	case FLARE_REASON_BACKEND_DOWN:
 	case FLARE_REASON_TOO_BIG:
 	case FLARE_REASON_TTL_EXCEEDED:
-		return packet_answer(ctx, &pkt, reason, route.mtu);
+		return packet_answer(ctx, pkt, reason, route.mtu);
 	case FLARE_REASON_OVERLOAD_DROP:
 	case FLARE_REASON_NO_ROUTE:
 	case FLARE_REASON_REWRITE_FAILED:

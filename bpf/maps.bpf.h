@@ -139,6 +139,23 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } turns SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, FLARE_HTTP2_MAX);
+	__type(key, __u64);
+	__type(value, struct flare_http2);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} http2 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, FLARE_SHIFTS_MAX);
+	__type(key, struct flare_flow_key);
+	__type(value, struct flare_shift);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} shifts SEC(".maps");
+
 /* The agent sets max_entries: services x tiers x FLARE_LATENCIES_COUNT. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -105,6 +105,7 @@ Result<Maps> Maps::open(const fs::path& pin_dir, Access access) {
   auto embryos = opener.open<decltype(Maps::embryos)>("embryos");
   auto fragments = opener.open<decltype(Maps::fragments)>("fragments");
   auto vm_flows = opener.open<decltype(Maps::vm_flows)>("vm_flows");
+  auto shifts = opener.open<decltype(Maps::shifts)>("shifts");
   auto admission = opener.open<decltype(Maps::admission)>("admission");
   auto service_counters = opener.open<decltype(Maps::service_counters)>("service_counters");
   auto backend_counters = opener.open<decltype(Maps::backend_counters)>("backend_counters");
@@ -124,6 +125,7 @@ Result<Maps> Maps::open(const fs::path& pin_dir, Access access) {
             *std::move(embryos),
             *std::move(fragments),
             *std::move(vm_flows),
+            *std::move(shifts),
             *std::move(admission),
             *std::move(service_counters),
             *std::move(backend_counters),

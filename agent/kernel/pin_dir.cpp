@@ -113,7 +113,7 @@ const std::vector<std::string>& map_names() {
       "tables",           "service_info",     "interfaces",      "flows",
       "embryos",          "fragments",        "vm_flows",        "admission",
       "service_counters", "backend_counters", "reason_counters", "turns",
-      "latencies",        "spill_events"};
+      "latencies",        "spill_events",     "http2",           "shifts"};
   return kNames;
 }
 

@@ -15,7 +15,15 @@ struct Tally {
 
 std::uint64_t ended(const flare_traffic& traffic) { return traffic.answers + traffic.abandoned; }
 
-std::uint64_t load(__u64& word) { return std::atomic_ref(word).load(std::memory_order_relaxed); }
+template <typename Word>
+Word load(Word& word) {
+  return std::atomic_ref(word).load(std::memory_order_relaxed);
+}
+
+/// Requests in flight on one connection.
+std::uint64_t open_requests(flare_turn& turn) {
+  return (load(turn.open_ns) != 0 ? 1U : 0U) + std::uint64_t{load(turn.streams)};
+}
 
 /// Visits every slot that was ever used.
 template <typename Visit>
@@ -41,13 +49,13 @@ void add_in_flight(const Maps& maps, std::uint32_t service_id, std::uint32_t tie
   });
 }
 
-/// Takes the open request of a silent connection; false where the datapath has just ended it, or
-/// the connection has spoken.
-bool end_silently(flare_turn& turn, std::uint64_t now_ns, std::uint64_t silence_ns) {
-  __u64 begun = load(turn.open_ns);
+/// Takes the open requests of a silent connection. Returns how many; 0 where the datapath has just
+/// ended them, or the connection has spoken.
+std::uint64_t end_silently(flare_turn& turn, std::uint64_t now_ns, std::uint64_t silence_ns) {
   const std::uint64_t seen = load(turn.seen_ns);
-  if (begun == 0 || seen > now_ns || now_ns - seen <= silence_ns) return false;
-  return std::atomic_ref(turn.open_ns).compare_exchange_strong(begun, 0);
+  if (seen > now_ns || now_ns - seen <= silence_ns) return 0;
+  return (std::atomic_ref(turn.open_ns).exchange(0) != 0 ? 1U : 0U) +
+         std::uint64_t{std::atomic_ref(turn.streams).exchange(0)};
 }
 
 }  // namespace
@@ -65,16 +73,17 @@ TurnReport sweep_turns(const Maps& maps, std::uint64_t now_ns, std::uint64_t sil
   }
   for_each_turn(maps, [&](flare_turn& turn) {
     const std::size_t of = std::size_t{turn.service_id} * FLARE_TIERS_COUNT + turn.tier;
-    if (of >= tallies.size() || load(turn.open_ns) == 0) return;
-    if (end_silently(turn, now_ns, silence_ns)) {
-      add_in_flight(maps, turn.service_id, turn.tier, -1);
-      maps.admission.add(turn.service_id, &flare_admission::vanished, 1);
-      ++tallies[of].vanished;
-      ++report.vanished;
+    if (of >= tallies.size() || open_requests(turn) == 0) return;
+    if (const std::uint64_t ended = end_silently(turn, now_ns, silence_ns); ended > 0) {
+      add_in_flight(maps, turn.service_id, turn.tier, -static_cast<std::int64_t>(ended));
+      maps.admission.add(turn.service_id, &flare_admission::vanished, ended);
+      tallies[of].vanished += ended;
+      report.vanished += ended;
       return;
     }
-    ++tallies[of].open;
-    ++report.open;
+    const std::uint64_t open = open_requests(turn);
+    tallies[of].open += open;
+    report.open += open;
   });
   // The slots were seen at different moments. Since the walk began, some requests began and some
   // ended, so the truth lies between open - ended and open + begun.
@@ -101,6 +110,7 @@ void forget_turns(const Maps& maps, std::uint32_t service_id) {
   for_each_turn(maps, [service_id](flare_turn& turn) {
     if (turn.service_id != service_id) return;
     std::atomic_ref(turn.open_ns).store(0, std::memory_order_relaxed);
+    std::atomic_ref(turn.streams).store(0, std::memory_order_relaxed);
     std::atomic_ref(turn.tag).store(0, std::memory_order_relaxed);
   });
 }

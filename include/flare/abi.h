@@ -311,7 +311,7 @@ struct flare_service {
 	__u8 snat_count; /* of `snat` in use; 0: nothing can be spilled */
 	__u8 counting;
 	__u8 move;
-	__u8 zero;
+	__u8 move_gated; /* 1: only out while the VM tier is at its cap, only home while it is not */
 	__u16 steering; /* grows with each change that open connections cannot follow by themselves */
 	__u16 zero2;
 	struct flare_addr snat[FLARE_SNAT_ADDRS_MAX];
@@ -466,13 +466,15 @@ FLARE_ASSERT_SIZE(struct flare_vm_flow, 16);
 /* Bits of flare_turn.flags, set by the client's packets. */
 #define FLARE_TURN_COUNTED	0x01 /* a request was counted: only server payload makes a next one */
 #define FLARE_TURN_TLS		0x02 /* began with a TLS record */
-#define FLARE_TURN_H2		0x04 /* began with the preface of HTTP/2: streams are counted */
+#define FLARE_TURN_HTTP2	0x04 /* began with the preface of HTTP/2: streams are counted */
 #define FLARE_TURN_PAYLOAD	0x08 /* payload was seen, and what protocol it is */
 #define FLARE_TURN_FINISHED	0x10 /* TLS: after a lone ChangeCipherSpec, Finished is to come */
 #define FLARE_TURN_ALPN_H2	0x20 /* TLS: the client offers HTTP/2 */
 #define FLARE_TURN_MUX		0x40 /* TLS: it is HTTP/2, whose requests cannot be told apart */
+#define FLARE_TURN_WHOLE	0x80 /* the connection is the request; FLARE_COUNTING_CONNECTIONS */
 /* Bits of flare_turn.ended, set by either direction. */
 #define FLARE_TURN_CLOSED	0x01 /* FIN of the server, or RST: the slot is the first to be reused */
+#define FLARE_TURN_MOVED	0x02 /* it was told to end, once; FLARE_MEANS_* */
 
 /*
  * A connection whose requests are counted: a slot of `turns`, which is direct-mapped and lossy. It
@@ -494,9 +496,9 @@ struct flare_turn {
 	__u32 backend_id; /* 0: the VM tier of a receiver */
 	__u8 tier;
 	__u8 flags; /* client: FLARE_TURN_* */
-	__u8 ended;
+	__u8 ended; /* FLARE_TURN_CLOSED, FLARE_TURN_MOVED */
 	__u8 zero;
-	__u32 streams; /* HTTP/2: requests in flight, changed by compare-and-swap; open_ns is 0 */
+	__u32 streams; /* HTTP/2: requests in flight, changed by atomic adds alone; open_ns is 0 */
 };
 FLARE_ASSERT_SIZE(struct flare_turn, 64);
 
@@ -505,6 +507,47 @@ struct flare_turn_set {
 	struct flare_turn way[FLARE_TURN_WAYS];
 };
 FLARE_ASSERT_SIZE(struct flare_turn_set, 256);
+
+/* Streams of one connection that are told apart at once; an older one counts as abandoned. */
+#define FLARE_HTTP2_STREAMS	1024
+
+/* Where the walk over the frames of one direction stands. Written by that direction alone. */
+struct flare_http2_side {
+	__u32 next; /* sequence number of the next frame's header */
+	__u8 head[8]; /* the part of that header that the last segment ended with */
+	__u8 held; /* bytes of `head` */
+	__u8 synced; /* 0: a frame header is looked for at the start of each segment */
+	__u8 zero[2];
+};
+FLARE_ASSERT_SIZE(struct flare_http2_side, 16);
+
+/*
+ * Value of `http2`, by flare_turn.tag: a connection of cleartext HTTP/2. Lossy: one that was lost is
+ * walked anew from the next segment that begins with a frame.
+ */
+struct flare_http2 {
+	struct flare_http2_side side[2]; /* by FLARE_DIR_* */
+	__u64 timed_ns; /* when the stream whose latency is measured began; 0: none is */
+	__u32 timed_stream; /* one at a time */
+	__u32 last_stream; /* client: the highest id; 0: none yet */
+	__u64 open[FLARE_HTTP2_STREAMS / 64]; /* bit (id / 2): in flight; atomic operations alone */
+};
+FLARE_ASSERT_SIZE(struct flare_http2, 176);
+
+/*
+ * Value of `shifts`, keyed as flare_turn (what the client sends): a connection of HTTP/2 into which a
+ * GOAWAY frame was put behind the server's byte `at`. From there on the client counts 17 bytes more
+ * than the server, so the datapath translates sequence numbers until the connection ends.
+ */
+struct flare_shift {
+	__u64 seen_ns; /* last packet of either direction, coarse clock */
+	__u32 at; /* sequence number behind which the frame stands, in the server's count */
+	__u32 service_id;
+	__u32 ready; /* 0: it is being made; 1: in force */
+	__u32 ended; /* FIN, or RST for both: bits 1 << FLARE_DIR_*, set by atomic or */
+};
+FLARE_ASSERT_SIZE(struct flare_shift, 24);
+#define FLARE_GOAWAY_BYTES 17 /* frame header, last stream id, error code */
 
 /*
  * Latencies: log-linear, FLARE_LATENCY_SUB slots an octave (a width of 12.5 % of the lower end, at
@@ -553,8 +596,8 @@ struct flare_admission {
 	__u64 reported; /* agent: requests in flight as the service tells; counting `reported` */
 	__u64 move_time_ns[2]; /* by tier: virtual time of the limit on connections told to end */
 	__u32 speaks; /* FLARE_CLASS_*, learned from the first connection and kept */
-	__u32 zero2;
-	__u64 zero3;
+	__u32 shifts; /* entries of `shifts`; the agent's recount corrects it */
+	__u64 zero2;
 };
 FLARE_ASSERT_SIZE(struct flare_admission, 128);
 

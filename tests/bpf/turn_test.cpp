@@ -2,96 +2,14 @@
 #include <arpa/inet.h>
 
 #include <map>
-#include <optional>
 
-#include "receiver_fixture.h"
 #include "select.bpf.h"
+#include "turn_fixture.h"
 
 namespace flare::test {
 namespace {
 
 constexpr std::uint64_t kMs = 1'000'000;
-
-struct TurnWay {
-  Way way;
-  flare_tier tier;
-};
-
-/// One connection of the scene's client, told segment by segment; it counts sequence numbers
-/// itself.
-class Turns : public ReceiverTest, public testing::WithParamInterface<TurnWay> {
- protected:
-  void SetUp() override {
-    ReceiverTest::SetUp();
-    build(GetParam().way.family);
-    if (!spilled()) adjust([](flare_service& service) { service.share = 0; });
-  }
-  bool spilled() const { return GetParam().tier == FLARE_TIER_SERVERLESS; }
-  flare_hook hook() const { return GetParam().way.hook; }
-
-  /// SYN, SYN-ACK, ACK from `port`.
-  void dial(std::uint16_t port = 40000) {
-    client_seq_ = 1000;
-    server_seq_ = 900'000;
-    port_ = port;
-    client(Bytes(), TcpFlags::kSyn);
-    client_seq_ = 1001;
-    if (spilled()) find_nat();
-    server(Bytes(), TcpFlags::kSyn | TcpFlags::kAck);
-    server_seq_ = 900'001;
-    client(Bytes());
-  }
-  /// A segment of the client at its place in the stream, or at `seq`.
-  void client(const Bytes& payload, std::uint8_t flags = TcpFlags::kAck,
-              std::optional<std::uint32_t> seq = std::nullopt) {
-    Packet packet = tcp(scene_.client(port_), scene_.frontend(), flags);
-    packet.seq = seq.value_or(client_seq_);
-    packet.ack = flags == TcpFlags::kSyn ? 0 : server_seq_;
-    packet.payload = payload;
-    run_packet(hook(), packet);
-    if (!seq) client_seq_ += static_cast<std::uint32_t>(payload.size());
-  }
-  void server(const Bytes& payload, std::uint8_t flags = TcpFlags::kAck,
-              std::optional<std::uint32_t> seq = std::nullopt) {
-    Packet packet = spilled() ? scene_.reply_segment(flags)
-                              : tcp(scene_.frontend(), scene_.client(port_), flags);
-    packet.seq = seq.value_or(server_seq_);
-    packet.ack = client_seq_;
-    packet.payload = payload;
-    if (spilled())
-      run_packet(hook(), packet);
-    else
-      run_egress(packet.bytes(), 0);
-    if (!seq) server_seq_ += static_cast<std::uint32_t>(payload.size());
-  }
-  void client(const char* text) { client(to_bytes(text)); }
-  void server(const char* text) { server(to_bytes(text)); }
-
-  flare_traffic counts() const { return tcp_counters().tier[GetParam().tier]; }
-  std::int64_t in_flight() const {
-    return static_cast<std::int64_t>(maps().admission.read(kTcpService).in_flight[GetParam().tier]);
-  }
-  std::uint64_t measured(flare_latency kind = FLARE_LATENCY_REQUEST) const {
-    const flare_histogram histogram = maps().latency(kTcpService, GetParam().tier, kind);
-    std::uint64_t sum = 0;
-    for (const std::uint64_t count : histogram.count) sum += count;
-    return sum;
-  }
-  /// Requests begun, answered, abandoned, and in flight.
-  void expect(std::uint64_t begun, std::uint64_t answered, std::uint64_t abandoned,
-              const char* what) const {
-    EXPECT_EQ(counts().requests, begun) << what;
-    EXPECT_EQ(counts().answers, answered) << what;
-    EXPECT_EQ(counts().abandoned, abandoned) << what;
-    EXPECT_EQ(in_flight(), static_cast<std::int64_t>(begun - answered - abandoned)) << what;
-  }
-
-  std::uint16_t port_ = 40000;
-  std::uint32_t client_seq_ = 0, server_seq_ = 0;
-};
-
-const Bytes kRequest = to_bytes("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-const Bytes kAnswer = to_bytes("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
 
 TEST_P(Turns, AreNotMadeByAHandshake) {
   dial();
@@ -235,33 +153,6 @@ TEST_P(Turns, StartAnewWithANewConnectionOfTheSameAddresses) {
   if (!spilled()) expect(2, 1, 1, "a new SYN while a request was open");
 }
 
-TEST_P(Turns, AreOneForAConnectionOfCleartextHttp2) {
-  dial();
-  client("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-  server("frames");
-  for (int i = 0; i < 10; ++i) {
-    client("more frames");
-    server("frames");
-  }
-  expect(1, 1, 0, "its frames are not turns");
-  EXPECT_EQ(tcp_counters().connections[FLARE_CLASS_HTTP2], 1U);
-}
-
-/// A TLS record of `bytes` in all.
-Bytes record(std::uint8_t type, std::size_t bytes) {
-  Bytes made(bytes, 'x');
-  made[0] = type;
-  made[1] = 3;
-  made[2] = 3;
-  made[3] = static_cast<std::uint8_t>((bytes - 5) >> 8);
-  made[4] = static_cast<std::uint8_t>(bytes - 5);
-  return made;
-}
-Bytes joined(std::initializer_list<Bytes> parts) {
-  Bytes all;
-  for (const Bytes& part : parts) all.insert(all.end(), part.begin(), part.end());
-  return all;
-}
 constexpr std::uint8_t kChange = 20, kAlert = 21, kHandshake = 22, kData = 23;
 
 TEST_P(Turns, InTls13AreNeitherHandshakeNorGoodbye) {
@@ -333,17 +224,80 @@ TEST_P(Turns, CountOnConnectionsFromBeforeUs) {
   expect(1, 1, 0, "answered");
 }
 
-std::vector<TurnWay> turn_ways() {
-  std::vector<TurnWay> chosen;
-  for (const Way& way : kWays)
-    for (const flare_tier tier : {FLARE_TIER_VM, FLARE_TIER_SERVERLESS})
-      chosen.push_back({way, tier});
-  return chosen;
+/// A ClientHello with a session id, three cipher suites and, behind another extension, ALPN.
+Bytes client_hello(const std::vector<std::string>& protocols) {
+  Bytes names;
+  for (const std::string& name : protocols) {
+    names.push_back(static_cast<std::uint8_t>(name.size()));
+    names.insert(names.end(), name.begin(), name.end());
+  }
+  const auto two = [](std::size_t n) {
+    return Bytes{static_cast<std::uint8_t>(n >> 8), static_cast<std::uint8_t>(n)};
+  };
+  const Bytes alpn = joined({{0, 16}, two(names.size() + 2), two(names.size()), names});
+  const Bytes extensions = joined({{0, 0x17, 0, 0, 0, 0x0b, 0, 2, 1, 0}, alpn});
+  const Bytes hello = joined({{3, 3},
+                              Bytes(32, 'r'),
+                              {32},
+                              Bytes(32, 's'),
+                              {0, 6},
+                              Bytes(6, 'c'),
+                              {1, 0},
+                              two(extensions.size()),
+                              extensions});
+  const Bytes message = joined({{1, 0}, two(hello.size()), hello});
+  return joined({{22, 3, 1}, two(message.size()), message});
 }
-std::string turn_way_name(const testing::TestParamInfo<TurnWay>& info) {
-  return family_name(info.param.way.family) + hook_name(info.param.way.hook) +
-         (info.param.tier == FLARE_TIER_VM ? "Vm" : "Serverless");
+
+TEST_P(Turns, InTlsThatIsHttp2AreSaidToBeUncountable) {
+  for (const bool offers : {true, false}) {
+    dial();
+    client(offers ? client_hello({"h2", "http/1.1"}) : client_hello({"http/1.1"}));
+    server(joined({record(kHandshake, 127), record(kChange, 6), record(kData, 900)}));
+    client(joined({record(kChange, 6), record(kData, 58)}));
+    client(record(kData, 100));
+    server(record(kData, 60));
+    client(record(kData, 5 + 26));
+    EXPECT_EQ(tcp_counters().connections[FLARE_CLASS_TLS_MUX], 1U)
+        << (offers ? "the acknowledgement of SETTINGS" : "HTTP/2 was not offered");
+    client(Bytes(), TcpFlags::kRst);
+  }
+  EXPECT_EQ(tcp_counters().connections[FLARE_CLASS_TLS_TURNS], 2U);
+  EXPECT_EQ(maps().admission.read(kTcpService).speaks, FLARE_CLASS_TLS_TURNS);
 }
+
+TEST_P(Turns, AreConnectionsWhereTheServiceSaysSo) {
+  adjust([](flare_service& service) { service.counting = FLARE_COUNTING_CONNECTIONS; });
+  dial();
+  expect(1, 0, 0, "open");
+  for (int i = 0; i < 3; ++i) {
+    client(kRequest);
+    server(kAnswer);
+  }
+  expect(1, 0, 0, "what goes over it does not matter");
+  server(Bytes(), TcpFlags::kFin | TcpFlags::kAck);
+  expect(1, 1, 0, "closed");
+  dial();
+  client(Bytes(), TcpFlags::kRst);
+  expect(2, 1, 1, "reset");
+  EXPECT_EQ(measured(), 0U) << "how long a connection lives is no latency";
+}
+
+TEST_P(Turns, ArePinnedWhereTheConnectionIsOlderThanTheSteering) {
+  dial();
+  client(kRequest);
+  server(kAnswer);
+  EXPECT_EQ(tcp_counters().pinned[GetParam().tier], 0U);
+  adjust([](flare_service& service) { ++service.steering; });
+  client(kRequest);
+  server(kAnswer);
+  EXPECT_EQ(tcp_counters().pinned[GetParam().tier], 1U);
+  client(Bytes(), TcpFlags::kRst);
+  dial();
+  client(kRequest);
+  EXPECT_EQ(tcp_counters().pinned[GetParam().tier], 1U) << "a connection opened since";
+}
+
 INSTANTIATE_TEST_SUITE_P(Ways, Turns, testing::ValuesIn(turn_ways()), turn_way_name);
 
 class TurnTable : public Turns {};
@@ -421,6 +375,28 @@ TEST_P(Cap, HoldsWithTheAgentDead) {
   EXPECT_EQ(open(14), "spill-new");
   adjust([](flare_service& service) { service.fallback = FLARE_FALLBACK_VM; });
   EXPECT_EQ(open(16), "vm-new");
+}
+
+TEST_P(Cap, ComparesWhatTheServiceReports) {
+  adjust([](flare_service& service) { service.counting = FLARE_COUNTING_REPORTED; });
+  for (std::uint16_t port = 11; port <= 13; ++port) {
+    dial(port);
+    client(kRequest);
+  }
+  EXPECT_EQ(open(14), "vm-new") << "three are in flight, but the service says none";
+  maps().admission.set(kTcpService, &flare_admission::reported, 3);
+  EXPECT_EQ(open(15), "spill-new");
+}
+
+TEST_P(Cap, CountsWhatIsLeftToTheVmAboveIt) {
+  adjust([](flare_service& service) { service.hour_budget = 0; });
+  for (std::uint16_t port = 11; port <= 13; ++port) {
+    dial(port);
+    client(kRequest);
+  }
+  EXPECT_EQ(tcp_counters().over_cap, 0U);
+  EXPECT_EQ(open(14), "vm-overload") << "no leave to spend";
+  EXPECT_EQ(tcp_counters().over_cap, 1U);
 }
 
 TEST_P(Cap, ChargesRequestsOfOldConnectionsToTheBucket) {

@@ -110,6 +110,7 @@ void DatapathTest::forget_packets() {
   erase_all(maps().flows);
   erase_all(maps().embryos);
   erase_all(maps().fragments);
+  erase_all(maps().shifts);
   for (std::uint32_t id = 0; id < maps().services_max(); ++id) {
     maps().admission.clear(id);
     maps().clear_service_counters(id);
