@@ -132,6 +132,23 @@ void check_backend_addresses(const Draft& draft, std::size_t i, Problems& proble
   }
 }
 
+/// Workers are learned from requests and the time that each takes, which packets must show.
+void check_counting(const Draft& draft, std::size_t i, Problems& problems) {
+  const ServiceConfig& service = draft.config.services[i];
+  const ServicePlaces& places = draft.services[i];
+  if (service.counting == FLARE_COUNTING_AUTO) return;
+  const std::string counting =
+      service.counting == FLARE_COUNTING_REPORTED ? "reported" : "connections";
+  if (service.protocol == Protocol::kUdp) {
+    problems.refuse(places.counting, key_of(i, "counting"),
+                    "counting " + counting + " for UDP, whose flows are counted", "auto");
+  } else if (service.policy == FLARE_POLICY_CAP && places.workers.line == 0) {
+    problems.refuse(places.counting, key_of(i, "counting"),
+                    "counting " + counting + " with policy cap and without workers",
+                    "workers, which are learned with counting: auto alone; or another policy");
+  }
+}
+
 void check_policy(const Draft& draft, std::size_t i, Problems& problems) {
   const ServiceConfig& service = draft.config.services[i];
   const ServicePlaces& places = draft.services[i];
@@ -141,19 +158,16 @@ void check_policy(const Draft& draft, std::size_t i, Problems& problems) {
     problems.refuse(places.policy, key_of(i, "policy"), "formula without capacity_rps",
                     "formula with capacity_rps, or observe");
   }
-  if (cap && places.workers.line == 0) {
-    problems.refuse(places.policy, key_of(i, "policy"), "cap without workers",
-                    "cap with workers, or observe");
-  }
   if (service.protocol == Protocol::kUdp && (cap || service.workers > 0)) {
     problems.refuse(cap ? places.policy : places.workers, key_of(i, cap ? "policy" : "workers"),
                     "a cap on requests for UDP, whose requests are not counted",
                     "formula or observe, without workers");
   }
   if (spills && !places.has_serverless) {
+    const std::string policy = !cap ? "formula" : places.has_policy ? "cap" : "cap, the default";
     problems.refuse(places.serverless, key_of(i, "serverless"),
-                    std::string("no backend to spill to with policy ") + (cap ? "cap" : "formula"),
-                    "at least one serverless backend, or policy observe");
+                    "no backend to spill to with policy " + policy,
+                    "at least one serverless backend, or policy: observe");
   }
   if (!spills && service.min_share > 0) {
     problems.refuse(places.min_share, key_of(i, "min_share"),
@@ -259,6 +273,7 @@ void cross_check(const Draft& draft, const HostPorts& host, Problems& problems) 
     check_snat(draft, i, problems);
     check_backend_addresses(draft, i, problems);
     check_policy(draft, i, problems);
+    check_counting(draft, i, problems);
   }
   check_limits(draft, problems);
   check_nat(draft, host, problems);

@@ -16,10 +16,12 @@ struct ServicePlaces {
   Place name;
   Place frontend;
   Place policy;
+  Place counting;
   Place min_share;
   Place capacity;  ///< line 0: not given
   Place workers;   ///< line 0: not given
   Place serverless;
+  bool has_policy = false;      ///< given, perhaps as a word that was refused
   bool has_serverless = false;  ///< given, perhaps with items that were refused
   std::vector<Place> backends;  ///< of `endpoint`
   std::vector<Place> snat;

@@ -125,7 +125,14 @@ std::vector<Field> identity_fields(ServiceConfig& service, ServicePlaces& places
 std::vector<Field> policy_fields(ServiceConfig& service, ServicePlaces& places,
                                  Problems& problems) {
   Field policy = word_field("policy", {"observe", "formula", "cap"}, service.policy, problems);
-  policy.read = at_place(places.policy, policy.read);
+  policy.read = [&places, read = at_place(places.policy, policy.read)](const YamlNode& node,
+                                                                       const std::string& key) {
+    places.has_policy = true;
+    read(node, key);
+  };
+  Field counting =
+      word_field("counting", {"auto", "connections", "reported"}, service.counting, problems);
+  counting.read = at_place(places.counting, counting.read);
   Field floor = number_field("min_share", {0, 1, "of new flows"}, service.min_share, problems);
   floor.read = at_place(places.min_share, floor.read);
   Field capacity =
@@ -136,6 +143,7 @@ std::vector<Field> policy_fields(ServiceConfig& service, ServicePlaces& places,
       integer_field("workers", {1, 1'000'000, "requests at once"}, service.workers, problems);
   workers.read = at_place(places.workers, workers.read);
   return {policy,
+          counting,
           floor,
           capacity,
           workers,
@@ -177,14 +185,18 @@ std::vector<Field> serverless_fields(ServiceConfig& service, ServicePlaces& plac
 void read_service(const YamlNode& node, const std::string& key, Draft& draft, Problems& problems) {
   ServiceConfig service;
   ServicePlaces places;
-  places.service = places.name = places.frontend = places.policy = places.min_share =
-      places.serverless = node.place;
+  places.service = places.name = places.frontend = places.policy = places.counting =
+      places.min_share = places.serverless = node.place;
   std::vector<Field> fields = identity_fields(service, places, problems);
   for (auto& more :
        {policy_fields(service, places, problems), serverless_fields(service, places, problems)}) {
     fields.insert(fields.end(), more.begin(), more.end());
   }
   read_fields(node, key, fields, problems);
+  // Requests of UDP are not counted, so that there is no cap to go by.
+  if (!places.has_policy && service.protocol == Protocol::kUdp) {
+    service.policy = FLARE_POLICY_OBSERVE;
+  }
   draft.config.services.push_back(std::move(service));
   draft.services.push_back(std::move(places));
 }

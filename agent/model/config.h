@@ -51,11 +51,12 @@ struct ServiceConfig {
   Endpoint frontend;
   Protocol protocol = Protocol::kTcp;
   flare_placement placement = FLARE_PLACEMENT_RECEIVER;
-  flare_policy policy = FLARE_POLICY_OBSERVE;
+  flare_policy policy = FLARE_POLICY_CAP;
+  flare_counting counting = FLARE_COUNTING_AUTO;
   flare_overload overload = FLARE_OVERLOAD_VM;
   flare_fallback fallback = FLARE_FALLBACK_BUCKET;
   double capacity_rps = 0;    ///< requests a second that the VM tier serves; cap: a first guess
-  std::uint32_t workers = 0;  ///< requests that the VM tier works on at once; 0: not told
+  std::uint32_t workers = 0;  ///< requests that the VM tier works on at once; 0: to be learned
   std::optional<std::uint32_t> bucket_depth;  ///< tokens; default: max(33, 20 ms of the rate)
   double min_share = 0;                       ///< of new flows that always go to serverless
   FormulaConfig formula;

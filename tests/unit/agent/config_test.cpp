@@ -40,7 +40,8 @@ TEST(GoodConfig, IsReadWhole) {
   const ServiceConfig& dns = config.services[1];
   EXPECT_EQ(dns.frontend.text(), "[2001:db8::53]:53");
   EXPECT_EQ(dns.protocol, Protocol::kUdp);
-  EXPECT_EQ(dns.policy, FLARE_POLICY_OBSERVE);
+  EXPECT_EQ(dns.policy, FLARE_POLICY_OBSERVE) << "the default of UDP";
+  EXPECT_EQ(dns.counting, FLARE_COUNTING_AUTO);
   EXPECT_EQ(config.nat.port_max, 29999);
   EXPECT_EQ(config.timeouts.tcp_established, std::chrono::hours(1));
   EXPECT_EQ(config.limits.services, 3U);
@@ -60,6 +61,29 @@ TEST(GoodConfig, AReservedRangeMayLieInTheEphemeralOne) {
   text.replace(text.find("29999"), 5, "40009");
   const Verdict verdict = read_config_text(text, test_host());
   EXPECT_TRUE(verdict.config) << shown(verdict);
+}
+
+/// The good configuration with `from` replaced in its first service, or the problems.
+Verdict changed(std::string_view from, std::string_view to) {
+  std::string text(kGoodConfig);
+  text.replace(text.find(from), from.size(), to);
+  return read_config_text(text, test_host());
+}
+
+TEST(GoodConfig, NeedsNoPolicyAndNoWorkers) {
+  const Verdict verdict = changed("    policy: formula\n", "");
+  ASSERT_TRUE(verdict.config) << shown(verdict);
+  EXPECT_EQ(verdict.config->services[0].policy, FLARE_POLICY_CAP);
+  EXPECT_EQ(verdict.config->services[0].workers, 0U);
+}
+
+TEST(GoodConfig, SaysHowLoadIsCounted) {
+  Verdict verdict = changed("policy: formula", "workers: 32\n    counting: connections");
+  ASSERT_TRUE(verdict.config) << shown(verdict);
+  EXPECT_EQ(verdict.config->services[0].counting, FLARE_COUNTING_CONNECTIONS);
+  verdict = changed("policy: formula", "policy: formula\n    counting: reported");
+  ASSERT_TRUE(verdict.config) << shown(verdict) << "only a cap needs workers";
+  EXPECT_EQ(verdict.config->services[0].counting, FLARE_COUNTING_REPORTED);
 }
 
 class BadConfigs : public testing::TestWithParam<BadConfig> {};
