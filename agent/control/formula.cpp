@@ -35,6 +35,11 @@ std::uint64_t rate_mrps(std::uint64_t flows, std::uint64_t elapsed_ns) {
   return static_cast<std::uint64_t>(std::min(rate, Wide{UINT64_MAX / 2}));
 }
 
+std::uint64_t count_in(std::uint64_t rate_mrps, std::uint64_t elapsed_ns) {
+  const Wide count = (Wide{rate_mrps} * elapsed_ns + kMrpsPerFlowPerNs / 2) / kMrpsPerFlowPerNs;
+  return static_cast<std::uint64_t>(std::min(count, Wide{UINT64_MAX / 2}));
+}
+
 std::uint64_t share_from_fraction(double fraction) {
   if (!(fraction > 0)) return 0;
   if (fraction >= 1) return FLARE_SHARE_ONE;

@@ -11,6 +11,9 @@ namespace flare {
 /// `flows` in `elapsed_ns` as a rate; 0 where no time passed.
 std::uint64_t rate_mrps(std::uint64_t flows, std::uint64_t elapsed_ns);
 
+/// How many come in `elapsed_ns` at a rate, to the nearest.
+std::uint64_t count_in(std::uint64_t rate_mrps, std::uint64_t elapsed_ns);
+
 /// A share in 0..1 for the datapath, to the nearest; anything else is moved to the nearer end and
 /// NaN is 0. 0 gives exactly 0 and 1 exactly FLARE_SHARE_ONE.
 std::uint64_t share_from_fraction(double fraction);

@@ -236,6 +236,15 @@ Result<Done> Agent::drain(const std::string& service, const Endpoint& backend, b
                   drained ? "no new flows, its flows go on" : "as configured")};
 }
 
+/// Reports come often, so that they are not logged; what comes of them is.
+Result<Done> Agent::report(const std::string& service, const LoadReport& load) {
+  auto change = services_.report(service, load, parts_.clock.now_ns());
+  if (!change) return change.error();
+  std::string message = fmt::format("{}: {} requests in flight", service, change->after);
+  if (change->requests_rps) message += fmt::format(", {:.1f} a second", *change->requests_rps);
+  return Done{change->before, change->after, message};
+}
+
 Result<Done> Agent::detach(const std::string& interface) {
   auto names = interfaces_.detach(interface);
   if (!names) return names.error();

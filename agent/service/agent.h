@@ -57,6 +57,7 @@ class Agent final : public Operations {
 
   Result<Done> set_share(const std::string& service, std::optional<double> share) override;
   Result<Done> drain(const std::string& service, const Endpoint& backend, bool drained) override;
+  Result<Done> report(const std::string& service, const LoadReport& load) override;
   Result<Done> detach(const std::string& interface) override;
   Result<Done> reload() override;
   Result<Done> ping() override;

@@ -5,6 +5,10 @@ namespace {
 
 using nlohmann::json;
 
+/// Far above any server, far below where sums would overflow.
+constexpr std::uint64_t kInFlightMost = 1'000'000'000;
+constexpr std::uint64_t kRequestsMost = 1'000'000'000'000'000'000;
+
 Result<std::string> text_of(const json& request, const char* key) {
   const auto found = request.find(key);
   if (found == request.end() || !found->is_string()) {
@@ -57,6 +61,33 @@ Result<Done> backend_drain(Operations& operations, const json& request, bool dra
   return operations.drain(*service, *endpoint, drained);
 }
 
+/// A whole number that may be missing.
+Result<std::optional<std::uint64_t>> count_of(const json& request, const char* key,
+                                              std::uint64_t most) {
+  const auto found = request.find(key);
+  if (found == request.end()) return std::optional<std::uint64_t>();
+  if (!found->is_number_unsigned() || found->get<std::uint64_t>() > most) {
+    return Error(std::string("\"") + key + "\" is " + found->dump() +
+                 "; accepted: a whole number from 0 to " + std::to_string(most));
+  }
+  return std::optional(found->get<std::uint64_t>());
+}
+
+Result<Done> report(Operations& operations, const json& request) {
+  auto keys = only_keys(request, {"service", "in_flight", "requests"});
+  if (!keys) return keys.error();
+  auto service = text_of(request, "service");
+  if (!service) return service.error();
+  auto in_flight = count_of(request, "in_flight", kInFlightMost);
+  if (!in_flight) return in_flight.error();
+  auto requests = count_of(request, "requests", kRequestsMost);
+  if (!requests) return requests.error();
+  if (!*in_flight && !*requests) {
+    return Error(R"(a report needs "in_flight", "requests" or both, as whole numbers)");
+  }
+  return operations.report(*service, {*in_flight, *requests});
+}
+
 Result<Done> detach(Operations& operations, const json& request) {
   auto keys = only_keys(request, {"interface"});
   if (!keys) return keys.error();
@@ -76,11 +107,12 @@ Result<Done> run(Operations& operations, const Peer& peer, const json& request) 
   if (*command == "share-auto") return share_auto(operations, request);
   if (*command == "backend-drain") return backend_drain(operations, request, true);
   if (*command == "backend-undrain") return backend_drain(operations, request, false);
+  if (*command == "report") return report(operations, request);
   if (*command == "detach") return detach(operations, request);
   if (*command == "reload") return operations.reload();
   return Error("unknown command \"" + *command +
                "\"; there are: ping, share-set, share-auto, "
-               "backend-drain, backend-undrain, detach, reload");
+               "backend-drain, backend-undrain, report, detach, reload");
 }
 
 }  // namespace

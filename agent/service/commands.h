@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "loop/line_server.h"
 #include "model/address.h"
+#include "service/load_report.h"
 
 namespace flare {
 
@@ -25,6 +26,7 @@ class Operations {
   virtual ~Operations() = default;
   virtual Result<Done> set_share(const std::string& service, std::optional<double> share) = 0;
   virtual Result<Done> drain(const std::string& service, const Endpoint& backend, bool drained) = 0;
+  virtual Result<Done> report(const std::string& service, const LoadReport& load) = 0;
   virtual Result<Done> detach(const std::string& interface) = 0;
   virtual Result<Done> reload() = 0;
   virtual Result<Done> ping() = 0;

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cmath>
 
-#include "control/cap.h"
 #include "control/limits.h"
 #include "control/maglev.h"
 
@@ -50,14 +49,15 @@ flare_service compose_service(const ServiceConfig& service, std::uint32_t id,
   value.ramp_depth_ns = ramp.depth_ns;
   value.hour_budget = service.spend.per_hour;
   value.active_max = service.spend.active;
-  value.workers = service.workers;
-  value.cap = service.policy == FLARE_POLICY_FORMULA ? 0 : cap_of(service.workers);
+  value.workers = steering.workers;
+  value.cap = steering.cap;
   value.placement = static_cast<__u8>(service.placement);
   value.policy = static_cast<__u8>(service.policy);
   if (!steering.enforced)
     value.policy = FLARE_POLICY_OBSERVE;
   else if (service.policy == FLARE_POLICY_OBSERVE)
     value.policy = FLARE_POLICY_FORMULA;
+  value.counting = static_cast<__u8>(service.counting);
   value.overload = static_cast<__u8>(service.overload);
   value.fallback = static_cast<__u8>(service.fallback);
   std::copy(hash_key.begin(), hash_key.end(), value.hash_key);

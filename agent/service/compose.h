@@ -16,8 +16,10 @@ flare_settings compose_settings(const Config& config, const HashKey& hash_key);
 /// What a policy, or a hand, wants of a service now.
 struct Steering {
   std::uint64_t share = 0;
-  bool enforced = false;  ///< false: only observed
-  double bucket_rps = 0;  ///< of the VM tier's bucket; 0: no limit
+  bool enforced = false;      ///< false: only observed
+  double bucket_rps = 0;      ///< of the VM tier's bucket; 0: no limit
+  std::uint32_t workers = 0;  ///< told or learned; 0: unknown
+  std::uint32_t cap = 0;      ///< 0: none
 };
 
 /// The value of a service with epoch 0.

@@ -1,5 +1,6 @@
 #include "service/kernel_tables.h"
 
+#include "kernel/latency.h"
 #include "kernel/turn_sweep.h"
 
 namespace flare {
@@ -54,8 +55,17 @@ flare_service_counters KernelTables::counters(std::uint32_t service_id) const {
   return maps_.service_totals(service_id);
 }
 
+RequestTimes KernelTables::vm_times(std::uint32_t service_id) const {
+  const flare_histogram times = maps_.latency(service_id, FLARE_TIER_VM, FLARE_LATENCY_REQUEST);
+  return {latency_count(times), times.sum_ns};
+}
+
 flare_admission KernelTables::admission(std::uint32_t service_id) const {
   return maps_.admission.read(service_id);
+}
+
+void KernelTables::set_reported(std::uint32_t service_id, std::uint64_t in_flight) {
+  maps_.admission.set(service_id, &flare_admission::reported, in_flight);
 }
 
 void KernelTables::clear_service(std::uint32_t service_id) {

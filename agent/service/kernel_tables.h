@@ -23,7 +23,9 @@ class KernelTables final : public Tables {
   Result<void> put_table(std::uint32_t service_id, std::span<const std::uint32_t> slots) override;
   Result<void> put_settings(const flare_settings& settings) override;
   flare_service_counters counters(std::uint32_t service_id) const override;
+  RequestTimes vm_times(std::uint32_t service_id) const override;
   flare_admission admission(std::uint32_t service_id) const override;
+  void set_reported(std::uint32_t service_id, std::uint64_t in_flight) override;
   void clear_service(std::uint32_t service_id) override;
   void clear_backend(std::uint32_t backend_id) override;
   Result<void> add_spill_event(const flare_spill_event& event) override;

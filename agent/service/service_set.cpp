@@ -116,6 +116,27 @@ std::uint64_t ServiceSet::capacity_at_start(const ServiceConfig& config,
   return told_anew ? told : same->control.capacity_mrps();
 }
 
+/// Workers go on from what was learned, by this agent or by an earlier one, unless they are told.
+void ServiceSet::adopt_learned(Managed& service, const flare_service_info& old,
+                               std::uint64_t now_ns) const {
+  const bool same = running(service.identity.id, service.config.name) != nullptr;
+  if (!learns_workers(service.config)) {
+    service.control.forget_workers();
+  } else if (!same && !service.identity.fresh) {
+    // Workers that were told have no base, and are not gone on from.
+    service.control.resume_workers(service.value.workers, old.base_ns);
+  }
+  if (service.config.counting != FLARE_COUNTING_REPORTED) {
+    service.reported = {};
+    service.report_is_late = false;
+  } else {
+    if (!same && !service.identity.fresh) {
+      service.reported.resume(old.reported_ns, tables_.admission(service.identity.id).reported);
+    }
+    service.reported.expect(now_ns);
+  }
+}
+
 const ServiceSet::Managed* ServiceSet::running(std::uint32_t id, std::string_view name) const {
   for (const Managed& service : services_) {
     if (service.identity.id == id && service.config.name == name) return &service;
@@ -148,7 +169,10 @@ ServiceSet::Managed ServiceSet::prepare(const ServiceConfig& config,
   service.control.believe(capacity_at_start(config, identity, old));
   service.info.capacity_mrps = service.control.capacity_mrps();
   service.info.spilling_since_ns = service.spills.since_ns();
+  adopt_learned(service, old, now_ns);
+  service.info.reported_ns = service.reported.at_ns();
   if (!identity.fresh) {
+    service.info.pinned = old.pinned;
     service.info.sampled_ns = old.sampled_ns;
     service.info.arrivals_mrps = old.arrivals_mrps;
     service.info.vm_mrps = old.vm_mrps;
@@ -188,16 +212,29 @@ Result<void> ServiceSet::put_table(Managed& service) {
   return {};
 }
 
+Steering ServiceSet::steering_of(const Managed& service) const {
+  const ServiceConfig& config = service.config;
+  const auto pin = pin_of(config.name);
+  const double capacity_rps = static_cast<double>(service.control.capacity_mrps()) / 1000;
+  const bool cap = config.policy == FLARE_POLICY_CAP;
+  Steering steering;
+  steering.share = applied_share(config, pin, service.wanted_share);
+  steering.enforced = pin || config.policy != FLARE_POLICY_OBSERVE;
+  steering.bucket_rps = cap ? capacity_rps * kBucketHeadroom : capacity_rps;
+  if (learns_workers(config)) {
+    steering.workers = service.control.limiter().workers();
+    steering.cap = service.control.limiter().cap();
+  } else {
+    steering.workers = config.workers;
+    steering.cap = config.policy == FLARE_POLICY_FORMULA ? 0 : cap_of(config.workers);
+  }
+  return steering;
+}
+
 /// Writes the service where anything but its epoch would change.
 Result<void> ServiceSet::publish(Managed& service) {
-  const auto pin = pin_of(service.config.name);
-  const std::uint64_t share = applied_share(service.config, pin, service.wanted_share);
-  const bool enforced = pin || service.config.policy != FLARE_POLICY_OBSERVE;
-  const double capacity_rps = static_cast<double>(service.control.capacity_mrps()) / 1000;
-  const bool cap = service.config.policy == FLARE_POLICY_CAP;
-  flare_service wanted =
-      compose_service(service.config, service.identity.id, hash_key_,
-                      {share, enforced, cap ? capacity_rps * kBucketHeadroom : capacity_rps});
+  const Steering steering = steering_of(service);
+  flare_service wanted = compose_service(service.config, service.identity.id, hash_key_, steering);
   wanted.epoch = service.value.epoch;
   if (!service.in_maps || !same_bytes(wanted, service.value)) {
     ++wanted.epoch;
@@ -208,8 +245,10 @@ Result<void> ServiceSet::publish(Managed& service) {
   }
   service.info.epoch = service.value.epoch;
   service.info.wanted_share = service.wanted_share;
-  service.info.applied_share = share;
-  service.info.share_pinned = pin ? 1 : 0;
+  service.info.applied_share = steering.share;
+  service.info.share_pinned = pin_of(service.config.name) ? 1 : 0;
+  service.info.base_ns = service.control.limiter().base_ns();
+  service.info.workers_learned = service.control.limiter().workers() > 0 ? 1 : 0;
   return tables_.put_info(service.identity.id, service.info);
 }
 
@@ -265,6 +304,7 @@ Result<void> ServiceSet::clear_unused(const Known& known, const std::vector<Mana
 Result<void> ServiceSet::tick(std::uint64_t now_ns, std::uint64_t slack_ns) {
   std::optional<Error> first;
   for (Managed& service : services_) {
+    tend_report(service, now_ns);
     if (!service.control.is_due(service.config, now_ns, slack_ns)) continue;
     auto steered = steer(service, now_ns);
     if (!steered && !first) first = steered.error();
@@ -276,17 +316,40 @@ Result<void> ServiceSet::tick(std::uint64_t now_ns, std::uint64_t slack_ns) {
   return {};
 }
 
+ServiceSample ServiceSet::sample(const Managed& service, std::uint64_t now_ns) const {
+  ServiceSample now;
+  now.totals = tables_.counters(service.identity.id);
+  if (learns_workers(service.config)) {
+    const RequestTimes times = tables_.vm_times(service.identity.id);
+    now.timed = times.count;
+    now.time_ns = times.sum_ns;
+  }
+  now.reported_mrps = service.reported.mrps(now_ns);
+  return now;
+}
+
+/// Says once that there is a cap now, and behind which figures.
+void ServiceSet::tell_learned(const Managed& service) const {
+  const Limiter& limiter = service.control.limiter();
+  if (limiter.workers() == 0 || service.info.workers_learned != 0) return;
+  log_.info("learned the VM tier's workers service={} workers={} cap={} base_ms={:.1f}",
+            service.config.name, limiter.workers(), limiter.cap(),
+            static_cast<double>(limiter.base_ns()) / 1e6);
+}
+
 Result<void> ServiceSet::steer(Managed& service, std::uint64_t now_ns) {
-  const auto outcome =
-      service.control.step(service.config, tables_.counters(service.identity.id), now_ns);
+  const auto outcome = service.control.step(service.config, sample(service, now_ns), now_ns);
   if (!outcome) return {};
+  tell_learned(service);
   service.wanted_share = outcome->wanted_share;
   const std::uint64_t share =
       applied_share(service.config, pin_of(service.config.name), service.wanted_share);
   if (auto turn = service.spills.step(service.config, *outcome, share, now_ns)) {
     log_.info(turn->line);
     turn->event.service_id = service.identity.id;
-    turn->event.in_flight = tables_.admission(service.identity.id).in_flight[FLARE_TIER_VM];
+    const flare_admission admission = tables_.admission(service.identity.id);
+    const bool reported = service.config.counting == FLARE_COUNTING_REPORTED;
+    turn->event.in_flight = reported ? admission.reported : admission.in_flight[FLARE_TIER_VM];
     auto told = tables_.add_spill_event(turn->event);
     if (!told) return told.error();
   }
@@ -295,6 +358,7 @@ Result<void> ServiceSet::steer(Managed& service, std::uint64_t now_ns) {
   service.info.arrivals_mrps = outcome->arrivals_mrps;
   service.info.vm_mrps = outcome->vm_mrps;
   service.info.serverless_mrps = outcome->serverless_mrps;
+  service.info.pinned = outcome->pinned;
   service.info.spilling_since_ns = service.spills.since_ns();
   return publish(service);
 }

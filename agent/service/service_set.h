@@ -13,7 +13,9 @@
 #include "base/siphash.h"
 #include "host/saved_state.h"
 #include "model/config.h"
+#include "service/compose.h"
 #include "service/identity.h"
+#include "service/load_report.h"
 #include "service/service_control.h"
 #include "service/spill_watch.h"
 #include "service/tables.h"
@@ -25,6 +27,13 @@ struct ShareChange {
   double before = 0;  ///< applied share
   double after = 0;
   bool overrides_observe = false;
+};
+
+/// Requests in flight by the service's own account, before a report and after it.
+struct ReportChange {
+  std::uint64_t before = 0;
+  std::uint64_t after = 0;
+  std::optional<double> requests_rps;  ///< nothing until two counts were told
 };
 
 /// The only writer of services, backends, tables, settings and service_info.
@@ -49,6 +58,10 @@ class ServiceSet {
   Result<std::pair<std::string, std::string>> drain(std::string_view service,
                                                     const Endpoint& backend, bool drained);
 
+  /// Takes what a service with counting `reported` says of its load; it holds from now on.
+  Result<ReportChange> report(std::string_view service, const LoadReport& load,
+                              std::uint64_t now_ns);
+
   /// What must be remembered over a restart.
   const SavedState& state() const { return state_; }
 
@@ -64,6 +77,8 @@ class ServiceSet {
     std::uint64_t wanted_share = 0;                   ///< by the policy
     ServiceControl control;
     SpillWatch spills;
+    ReportedLoad reported;
+    bool report_is_late = false;  ///< as was told in the log
   };
   struct Retired {
     flare_service_key key{};
@@ -76,13 +91,18 @@ class ServiceSet {
                   std::uint64_t now_ns) const;
   std::uint64_t capacity_at_start(const ServiceConfig& config, const ServiceIdentity& identity,
                                   const flare_service_info& old) const;
+  void adopt_learned(Managed& service, const flare_service_info& old, std::uint64_t now_ns) const;
   const Managed* running(std::uint32_t id, std::string_view name) const;
   Result<void> put_backends(const Managed& service);
   Result<void> put_table(Managed& service);
   Result<void> publish(Managed& service);
   Result<void> retire(const Known& known, const std::vector<Managed>& kept, std::uint64_t now_ns);
   Result<void> clear_unused(const Known& known, const std::vector<Managed>& kept);
+  Steering steering_of(const Managed& service) const;
   Result<void> steer(Managed& service, std::uint64_t now_ns);
+  ServiceSample sample(const Managed& service, std::uint64_t now_ns) const;
+  void tell_learned(const Managed& service) const;
+  void tend_report(Managed& service, std::uint64_t now_ns);
   Result<void> bury(std::uint64_t now_ns);
   Result<Managed*> find(std::string_view service);
   std::optional<double> pin_of(const std::string& service) const;

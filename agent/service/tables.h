@@ -12,6 +12,12 @@
 
 namespace flare {
 
+/// Requests of a tier whose time was taken, and what they took together.
+struct RequestTimes {
+  std::uint64_t count = 0;
+  std::uint64_t sum_ns = 0;
+};
+
 /// One writer's view of the maps of include/flare/abi.h. Each write takes effect whole or not.
 class Tables {
  public:
@@ -39,7 +45,10 @@ class Tables {
 
   /// Sums over CPUs.
   virtual flare_service_counters counters(std::uint32_t service_id) const = 0;
+  virtual RequestTimes vm_times(std::uint32_t service_id) const = 0;
   virtual flare_admission admission(std::uint32_t service_id) const = 0;
+  /// What the service says that it has in flight.
+  virtual void set_reported(std::uint32_t service_id, std::uint64_t in_flight) = 0;
   /// Starts counts and limits of an id that gets a new owner at 0.
   virtual void clear_service(std::uint32_t service_id) = 0;
   virtual void clear_backend(std::uint32_t backend_id) = 0;

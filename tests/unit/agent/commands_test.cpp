@@ -16,6 +16,13 @@ class Recorder final : public Operations {
     asked = (drained ? "drain " : "undrain ") + service + " " + backend.text();
     return Done{"active", "draining", "done"};
   }
+  Result<Done> report(const std::string& service, const LoadReport& load) override {
+    const auto text = [](const std::optional<std::uint64_t>& count) {
+      return count ? std::to_string(*count) : "-";
+    };
+    asked = "report " + service + " " + text(load.in_flight) + " " + text(load.requests);
+    return Done{7, 12, "done"};
+  }
   Result<Done> detach(const std::string& interface) override {
     asked = "detach " + interface;
     return Error("nothing is attached to '\xff'");
@@ -63,6 +70,24 @@ INSTANTIATE_TEST_SUITE_P(
                     "undrain w [2001:db8::1]:80", R"("ok":true)"},
         CommandCase{"DetachEchoesBadBytes", R"({"command":"detach","interface":"eth0"})",
                     "detach eth0", R"("ok":false)"},
+        CommandCase{"Report",
+                    R"({"command":"report","service":"web","in_flight":12,"requests":123456})",
+                    "report web 12 123456", R"("new":12,"ok":true,"old":7)"},
+        CommandCase{"ReportOfInFlight", R"({"command":"report","service":"web","in_flight":0})",
+                    "report web 0 -", R"("ok":true)"},
+        CommandCase{"ReportOfRequests", R"({"command":"report","service":"web","requests":1})",
+                    "report web - 1", R"("ok":true)"},
+        CommandCase{"ReportOfNothing", R"({"command":"report","service":"web"})", "",
+                    R"(needs \"in_flight\", \"requests\" or both)"},
+        CommandCase{"ReportOfLess", R"({"command":"report","service":"web","in_flight":-1})", "",
+                    R"(\"in_flight\" is -1; accepted: a whole number from 0 to 1000000000)"},
+        CommandCase{"ReportOfParts", R"({"command":"report","service":"web","requests":1.5})", "",
+                    R"(\"requests\" is 1.5; accepted)"},
+        CommandCase{"ReportOfText", R"({"command":"report","service":"web","in_flight":"1"})", "",
+                    R"(accepted: a whole number)"},
+        CommandCase{"ReportOfTooMany",
+                    R"({"command":"report","service":"web","in_flight":1000000001})", "",
+                    R"(accepted: a whole number)"},
         CommandCase{"Reload", R"({"command":"reload"})", "reload", R"("ok":true)"},
         CommandCase{"NotJson", "share-set web 1", "", "the line is not JSON"},
         CommandCase{"Empty", "", "", "the line is not JSON"},

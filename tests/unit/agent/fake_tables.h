@@ -53,9 +53,14 @@ class FakeTables final : public Tables {
     return {};
   }
   flare_service_counters counters(std::uint32_t id) const override { return counters_[id]; }
+  RequestTimes vm_times(std::uint32_t id) const override { return vm_times_[id]; }
   flare_admission admission(std::uint32_t id) const override { return admission_[id]; }
+  void set_reported(std::uint32_t id, std::uint64_t in_flight) override {
+    admission_[id].reported = in_flight;
+  }
   void clear_service(std::uint32_t id) override {
     counters_[id] = {};
+    vm_times_[id] = {};
     admission_[id] = {};
   }
   void clear_backend(std::uint32_t id) override { cleared_backends.insert(id); }
@@ -86,6 +91,7 @@ class FakeTables final : public Tables {
   std::vector<flare_backend> backends_ = std::vector<flare_backend>(kBackends);
   std::vector<flare_service_counters> counters_ = std::vector<flare_service_counters>(kServices);
   std::vector<flare_admission> admission_ = std::vector<flare_admission>(kServices);
+  std::vector<RequestTimes> vm_times_ = std::vector<RequestTimes>(kServices);
   std::uint64_t beat_ns_ = 0;
   std::vector<flare_spill_event> events_;
 
