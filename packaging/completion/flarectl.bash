@@ -23,7 +23,7 @@ _flarectl() {
         if [ -n "$skip" ]; then skip=''; continue; fi
         case $word in
             -o | --output | --pin-dir | --socket | --service | --backend | --limit | --watch | \
-                --proto | --src | --dst | --interface) skip=1 ;;
+                --proto | --src | --dst | --interface | --in-flight | --requests) skip=1 ;;
             -*) ;;
             *) if [ -z "$command" ]; then command=$word
                elif [ -z "$verb" ]; then verb=$word
@@ -39,11 +39,11 @@ _flarectl() {
         --proto) line='tcp udp' ;;
         --pin-dir) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
         --socket) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-        --limit | --watch | --src | --dst) return ;;
+        --limit | --watch | --src | --dst | --in-flight | --requests) return ;;
     esac
     if [ -z "$line" ]; then
         case "$command $verb" in
-            ' ') line="status service backend flow counters nat spills simulate doctor share reload detach" ;;
+            ' ') line="status service backend flow counters nat spills simulate doctor share report reload detach" ;;
             'service ') line='list show' ;;
             'backend ') line='list drain undrain' ;;
             'flow ') line='list count' ;;
@@ -56,6 +56,8 @@ _flarectl() {
             'flow list') line='--service --backend --limit' ;;
             'flow count') line='--service --backend' ;;
             'counters ') line='--service --watch --rate' ;;
+            'report ') line=$(_flarectl_services) ;;
+            'report '*) line='--in-flight --requests' ;;
             'simulate ') line='--proto --src --dst' ;;
             'doctor ') line='--interface' ;;
             'detach ') line='--interface --yes' ;;

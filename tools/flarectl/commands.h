@@ -17,6 +17,7 @@ void add_spills(CLI::App& app, Context& context);
 void add_simulate(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
 void add_share(CLI::App& app, Context& context);
+void add_report(CLI::App& app, Context& context);
 void add_detach(CLI::App& app, Context& context);
 
 /// Makes `command` do `run(options)` with options of its own that live as long as the command line.

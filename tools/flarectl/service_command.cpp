@@ -1,4 +1,6 @@
 // flarectl service list|show: the services, and all that is known of one.
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <iostream>
 #include <numeric>
@@ -29,16 +31,28 @@ Json by_word(const __u64* counts, std::uint32_t size, Word word) {
   return object;
 }
 
+/// What its connections speak, or else what stands for its load.
+std::string speaks_word(const ServiceView& view) {
+  if (view.entry.key.proto != IPPROTO_TCP) return "-";
+  if (view.entry.service.counting != FLARE_COUNTING_AUTO) {
+    return std::string(counting_word(view.entry.service.counting));
+  }
+  return std::string(class_word(view.admission.speaks));
+}
+
 int list(const Context& context, const ListOptions&) {
   auto maps = open_maps(context);
   if (!maps) return kMaps;
   auto entries = maps->service_entries();
   if (!entries) return fail(kMaps, entries.error().message());
+  auto history = maps->spill_history();
+  if (!history) return fail(kMaps, history.error().message());
   Json services = Json::array();
   Table table({{"NAME"},
                {"FRONTEND"},
                {"PROTO"},
                {"POLICY"},
+               {"SPEAKS"},
                {"SHARE", Align::kRight},
                {"ARRIVALS", Align::kRight},
                {"CAPACITY", Align::kRight},
@@ -47,11 +61,12 @@ int list(const Context& context, const ListOptions&) {
                {"REFUSED", Align::kRight},
                {"STATE"}});
   for (const ServiceEntry& entry : *entries) {
-    ServiceView view = read_service(*maps, entry);
+    ServiceView view = read_service(*maps, entry, *history);
     services.push_back(service_json(view));
     std::string state = state_text(view);
     table.add({shown_name(entry), endpoint_text(entry.key.addr, entry.key.port),
                protocol_text(entry.key.proto), std::string(policy_word(entry.service.policy)),
+               Cell(speaks_word(view), load_warnings(view).empty() ? Tone::kPlain : Tone::kWarn),
                human_share(fraction_of(entry.info.applied_share)),
                human_rate(static_cast<double>(entry.info.arrivals_mrps) / 1000),
                human_rate(static_cast<double>(entry.info.capacity_mrps) / 1000),
@@ -75,7 +90,9 @@ int show(const Context& context, const ShowOptions& options) {
   int code = kOk;
   auto entry = find_service(*maps, options.name, &code);
   if (!entry) return code;
-  ServiceView view = read_service(*maps, *entry);
+  auto history = maps->spill_history();
+  if (!history) return fail(kMaps, history.error().message());
+  ServiceView view = read_service(*maps, *entry, *history);
   if (context.json) {
     print_json("service show", {{"service", service_json(view)}});
   } else {
@@ -86,8 +103,12 @@ int show(const Context& context, const ShowOptions& options) {
 
 }  // namespace
 
-ServiceView read_service(const Maps& maps, const ServiceEntry& entry) {
-  ServiceView view{entry, {}, {}, now_ns(), {}};
+ServiceView read_service(const Maps& maps, const ServiceEntry& entry,
+                         std::span<const flare_spill_event> history) {
+  ServiceView view;
+  view.entry = entry;
+  view.now = now_ns();
+  view.spill = last_spill(history, entry.name);
   bool sound = entry.service.id < maps.services_max();
   if (!sound) return view;
   view.totals = maps.service_totals(entry.service.id);
@@ -126,6 +147,14 @@ static Json tier_json(const ServiceView& view, flare_tier tier) {
   return made;
 }
 
+static Json nullable(const std::optional<std::uint64_t>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+static Json event_json(const flare_spill_event& event, std::uint64_t now_ns) {
+  return event.number == 0 ? Json(nullptr) : spill_event_json(event, now_ns);
+}
+
 Json service_json(const ServiceView& view) {
   const flare_service& service = view.entry.service;
   const flare_service_info& info = view.entry.info;
@@ -154,6 +183,8 @@ Json service_json(const ServiceView& view) {
        {{"vm", tier_json(view, FLARE_TIER_VM)},
         {"serverless", tier_json(view, FLARE_TIER_SERVERLESS)}}},
       {"workers", service.workers},
+      {"workers_learned", info.workers_learned != 0},
+      {"base_ns", info.base_ns == 0 ? Json(nullptr) : Json(info.base_ns)},
       {"cap", service.cap},
       {"busy", totals.busy},
       {"early_bucket", totals.early_bucket},
@@ -161,6 +192,12 @@ Json service_json(const ServiceView& view) {
       {"over_cap", totals.over_cap},
       {"class", class_word(view.admission.speaks)},
       {"counting", counting_word(service.counting)},
+      {"reported_in_flight", view.admission.reported},
+      {"reported_age_ns", nullable(report_age_ns(view))},
+      {"pinned_share", fraction_of(info.pinned)},
+      {"warnings", load_warnings(view)},
+      {"last_spill_start", event_json(view.spill.start, view.now)},
+      {"last_spill_end", event_json(view.spill.end, view.now)},
       {"move", move_word(service.move)},
       {"connections", by_word(totals.connections, FLARE_CLASSES_COUNT, class_word)},
       {"vanished", view.admission.vanished},

@@ -33,7 +33,6 @@ Json latency_json(const flare_histogram& histogram) {
 }
 
 void print_requests(const Context& context, const ServiceView& view) {
-  const flare_service& service = view.entry.service;
   Table table({{"REQUESTS"},
                {"BEGUN", Align::kRight},
                {"ANSWERED", Align::kRight},
@@ -56,13 +55,6 @@ void print_requests(const Context& context, const ServiceView& view) {
   table.print(std::cout, context);
 
   Facts facts;
-  if (service.workers != 0) {
-    facts.add("workers", human_count(service.workers) + "; " + human_count(view.totals.busy) +
-                             " requests found them all busy");
-  }
-  if (service.cap != 0) {
-    facts.add("cap", human_count(service.cap) + " in flight in the VM tier");
-  }
   if (view.admission.vanished > 0) {
     facts.add("vanished",
               human_count(view.admission.vanished) + " requests of connections that went silent");

@@ -29,6 +29,14 @@ std::string count_list(const __u64* counts, std::uint32_t size,
   return human_count(sum) + (text.empty() ? "" : " (" + text + ")");
 }
 
+std::string capacity_text(const ServiceView& view) {
+  const bool learned = view.entry.service.policy == FLARE_POLICY_CAP &&
+                       view.entry.service.counting != FLARE_COUNTING_REPORTED;
+  const std::uint64_t mrps = view.entry.info.capacity_mrps;
+  if (mrps == 0) return learned ? "not learned yet" : "not told";
+  return human_rate(static_cast<double>(mrps) / 1000) + (learned ? ", learned" : ", told");
+}
+
 void print_choice(const Context& context, const Maps& maps, const ServiceView& view) {
   const flare_service& service = view.entry.service;
   const flare_service_info& info = view.entry.info;
@@ -43,6 +51,12 @@ void print_choice(const Context& context, const Maps& maps, const ServiceView& v
                 "; without flared: " + std::string(fallback_word(service.fallback)));
   std::string state = state_text(view);
   facts.add("state", {state, state.starts_with("spilling") ? Tone::kWarn : Tone::kGood});
+  const bool spills = info.spilling_since_ns != 0;
+  if (spills && view.spill.start.number != 0) {
+    facts.add("why", spill_start_text(view.spill.start));
+  } else if (!spills && view.spill.end.number != 0) {
+    facts.add("last spill", spill_end_text(view.spill.end, view.now));
+  }
   std::string pinned = info.share_pinned ? " (pinned by hand)" : "";
   facts.add("share", "wanted " + human_share(fraction_of(info.wanted_share)) + ", applied " +
                          human_share(fraction_of(info.applied_share)) + pinned);
@@ -50,7 +64,8 @@ void print_choice(const Context& context, const Maps& maps, const ServiceView& v
                         human_rate(static_cast<double>(info.vm_mrps) / 1000) + " to the VM tier, " +
                         human_rate(static_cast<double>(info.serverless_mrps) / 1000) +
                         " to serverless");
-  facts.add("capacity", human_rate(static_cast<double>(info.capacity_mrps) / 1000) + "; bucket " +
+  add_load_facts(view, facts);
+  facts.add("capacity", capacity_text(view) + "; bucket " +
                             limit_text(service.bucket_interval_ns, service.bucket_depth_ns, "off"));
   facts.add("heartbeat", heartbeat.ever ? Cell(human_time(heartbeat.age_ns) + " ago",
                                                heartbeat.fresh ? Tone::kGood : Tone::kBad)
@@ -149,9 +164,9 @@ void print_backends(const Context& context, const Maps& maps, const ServiceView&
 
 void print_service(const Context& context, const Maps& maps, const ServiceView& view) {
   print_choice(context, maps, view);
+  if (view.entry.key.proto == IPPROTO_TCP) print_requests(context, view);
   print_spending(context, view);
   print_tiers(context, view);
-  if (view.entry.key.proto == IPPROTO_TCP) print_requests(context, view);
   print_decisions(context, view);
   print_backends(context, maps, view);
 }

@@ -1,9 +1,8 @@
 // flarectl spills: when each service's spill started and ended, and the numbers behind it.
-#include <algorithm>
 #include <iostream>
-#include <numeric>
 
 #include "flarectl/commands.h"
+#include "flarectl/spill_view.h"
 #include "flarectl/table.h"
 #include "flarectl/units.h"
 #include "flarectl/view.h"
@@ -15,52 +14,15 @@ struct Options {
   std::string service;
 };
 
-std::uint64_t flows_of(const flare_spill_event& event) {
-  return std::accumulate(std::begin(event.flows), std::end(event.flows), std::uint64_t{0});
-}
-
-/// What spilled most in the interval that showed the start.
-std::string cause_of(const flare_spill_event& event) {
-  if (event.kind == FLARE_SPILL_EVENT_END) return "-";
-  if (flows_of(event) == 0) return event.share > 0 ? "share" : "observed";
-  const auto* most = std::max_element(std::begin(event.flows), std::end(event.flows));
-  return std::string(spill_cause_word(static_cast<std::uint32_t>(most - std::begin(event.flows))));
-}
-
-Json event_json(const flare_spill_event& event, std::uint64_t now) {
-  Json made{{"number", event.number},
-            {"event", spill_event_word(event.kind)},
-            {"service", std::string(event.name)},
-            {"age_ns", now > event.at_ns ? now - event.at_ns : 0},
-            {"arrivals_rps", static_cast<double>(event.arrivals_mrps) / 1000},
-            {"capacity_rps", static_cast<double>(event.capacity_mrps) / 1000},
-            {"share", fraction_of(event.share)},
-            {"in_flight", static_cast<std::int64_t>(event.in_flight)}};
-  if (event.kind == FLARE_SPILL_EVENT_START) {
-    Json flows = Json::object();
-    for (std::uint32_t cause = 0; cause < FLARE_SPILL_CAUSES_COUNT; ++cause) {
-      flows[std::string(spill_cause_word(cause))] = event.flows[cause];
-    }
-    made["spilled"] = flows;
-    made["observed"] = event.observed;
-  } else {
-    made["flows"] = event.flows[0];
-    made["only_observed"] = event.observed != 0;
-    made["lasted_ns"] = event.lasted_ns;
-    made["price_nanousd"] = event.price_nanousd;
-  }
-  return made;
-}
-
 void add_row(Table& table, const flare_spill_event& event, std::uint64_t now) {
   const bool ended = event.kind == FLARE_SPILL_EVENT_END;
   table.add({human_time(now > event.at_ns ? now - event.at_ns : 0), std::string(event.name),
-             std::string(spill_event_word(event.kind)), cause_of(event),
+             std::string(spill_event_word(event.kind)), spill_cause(event),
              human_rate(static_cast<double>(event.arrivals_mrps) / 1000),
              human_rate(static_cast<double>(event.capacity_mrps) / 1000),
              human_share(fraction_of(event.share)),
              std::to_string(static_cast<std::int64_t>(event.in_flight)),
-             human_count(flows_of(event) + (ended ? 0 : event.observed)),
+             human_count(spill_flows(event) + (ended ? 0 : event.observed)),
              ended ? human_time(event.lasted_ns) : "-",
              ended ? human_usd(static_cast<double>(event.price_nanousd) / 1e9) : "-"});
 }
@@ -76,7 +38,7 @@ int run(const Context& context, const Options& options) {
   const std::uint64_t now = now_ns();
   if (context.json) {
     Json events = Json::array();
-    for (const flare_spill_event& event : *history) events.push_back(event_json(event, now));
+    for (const flare_spill_event& event : *history) events.push_back(spill_event_json(event, now));
     print_json("spills", {{"events", events}});
     return kOk;
   }

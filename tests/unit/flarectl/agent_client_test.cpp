@@ -57,6 +57,22 @@ class AgentClientTest : public testing::Test {
   Ran flarectl(const std::string& line) { return run_line("--socket " + socket_ + " " + line); }
 };
 
+TEST_F(AgentClientTest, SendsAReportOfBothFigures) {
+  OneAnswer flared(socket_, "{\"ok\":true,\"old\":7,\"new\":12,\"message\":\"web: 12\"}\n");
+  Ran ran = flarectl("report web --in-flight 12 --requests 123456");
+  EXPECT_EQ(ran.code, kOk) << ran.err;
+  EXPECT_EQ(ran.out, "web: 12\n");
+  EXPECT_EQ(
+      flared.asked(),
+      (Json{{"command", "report"}, {"service", "web"}, {"in_flight", 12}, {"requests", 123456}}));
+}
+
+TEST_F(AgentClientTest, SendsAReportOfOneFigure) {
+  OneAnswer flared(socket_, "{\"ok\":false,\"error\":\"there is no service 'wep'\"}\n");
+  EXPECT_EQ(flarectl("report wep --in-flight 0").code, kNotFound);
+  EXPECT_EQ(flared.asked(), (Json{{"command", "report"}, {"service", "wep"}, {"in_flight", 0}}));
+}
+
 TEST_F(AgentClientTest, SendsTheShareAsANumber) {
   OneAnswer agent(socket_, R"({"ok":true,"old":0.1,"new":0.25,"message":"share of web is 0.25"})"
                            "\n");

@@ -76,7 +76,8 @@ TEST_F(CommandTest, WrongUsageIsExitCodeTwo) {
        {"", "bogus", "service", "-o xml status", "share set web 1.5", "share set web -0.1",
         "share set web nan", "simulate --src 192.0.2.1 --dst 192.0.2.2:80",
         "simulate --src 192.0.2.1:1 --dst [2001:db8::1]:80", "detach", "backend drain web nowhere",
-        "counters --watch 0"}) {
+        "counters --watch 0", "report web", "report", "report web --in-flight -1",
+        "report web --requests many"}) {
     Ran ran = flarectl(line);
     EXPECT_EQ(ran.code, kUsage) << line;
     EXPECT_EQ(ran.out, "") << line;
@@ -101,6 +102,118 @@ TEST_F(CommandTest, ServiceShowHasEveryFigure) {
   EXPECT_EQ(service["active"], 3);
   EXPECT_EQ(service["snat"], Json::array({"192.0.2.10"}));
   EXPECT_NEAR(service["worst_cost_per_hour_usd"].get<double>(), 500'000 * 2629e-9, 1e-9);
+}
+
+TEST_F(CommandTest, ServiceShowSaysHowTheCapIsKnown) {
+  FilledService web = usual_service("web", "192.0.2.10:80", 6, 0);
+  web.service.policy = FLARE_POLICY_CAP;
+  ASSERT_TRUE(put_service(maps(), web));
+  EXPECT_NE(flarectl("service show web").out.find("not learned yet"), std::string::npos);
+  EXPECT_TRUE(flarectl("-o json service show web").json()["service"]["base_ns"].is_null());
+  web.service.workers = 32;
+  web.service.cap = 48;
+  web.info.workers_learned = 1;
+  web.info.base_ns = 73'000'000;
+  web.info.pinned = FLARE_SHARE_ONE / 8;
+  ASSERT_TRUE(put_service(maps(), web));
+  Json service = flarectl("-o json service show web").json()["service"];
+  EXPECT_EQ(service["workers_learned"], true);
+  EXPECT_EQ(service["base_ns"], 73'000'000);
+  EXPECT_EQ(service["pinned_share"], 0.125);
+  const std::string page = flarectl("service show web").out;
+  EXPECT_NE(page.find("48 in flight for 32 workers, learned: a request that waits for nobody takes "
+                      "73.0 ms; 0 requests found them all busy"),
+            std::string::npos)
+      << page;
+  EXPECT_NE(page.find("7 in the VM tier, 0 in serverless"), std::string::npos) << page;
+  EXPECT_NE(page.find("12.5 % of requests are on connections from before"), std::string::npos);
+  EXPECT_NE(page.find("438/s, learned; bucket"), std::string::npos) << page;
+  web.info.workers_learned = 0;
+  ASSERT_TRUE(put_service(maps(), web));
+  EXPECT_NE(flarectl("service show web").out.find("48 in flight for 32 workers, told; 0"),
+            std::string::npos);
+}
+
+TEST_F(CommandTest, ServiceShowWarnsOfRequestsThatPacketsDoNotShow) {
+  EXPECT_EQ(flarectl("-o json service show web").json()["service"]["warnings"], Json::array());
+  maps().admission.visit(0, [](flare_admission& row) { row.speaks = FLARE_CLASS_TLS_MUX; });
+  for (int i = 0; i < 5; ++i) {
+    maps().service_counters.bump(
+        0, [](auto& row) -> auto& { return row.connections[FLARE_CLASS_TLS_MUX]; });
+  }
+  const std::string told =
+      "HTTP/2 inside TLS cannot be counted from packets: 5 connections; use counting: connections "
+      "or reported";
+  Json service = flarectl("-o json service show web").json()["service"];
+  EXPECT_EQ(service["warnings"], Json::array({told}));
+  EXPECT_EQ(service["class"], "tls-mux");
+  const std::string page = flarectl("service show web").out;
+  EXPECT_NE(page.find(told), std::string::npos) << page;
+  EXPECT_NE(page.find("tls-mux; connections: tls-mux 5"), std::string::npos) << page;
+  EXPECT_NE(flarectl("service list").out.find(" tls-mux "), std::string::npos);
+  FilledService web = usual_service("web", "192.0.2.10:80", 6, 0);
+  web.service.counting = FLARE_COUNTING_CONNECTIONS;
+  ASSERT_TRUE(put_service(maps(), web));
+  EXPECT_EQ(flarectl("-o json service show web").json()["service"]["warnings"], Json::array());
+  EXPECT_NE(flarectl("service list").out.find(" connections "), std::string::npos);
+}
+
+TEST_F(CommandTest, ServiceShowTellsTheAgeOfAReport) {
+  FilledService web = usual_service("web", "192.0.2.10:80", 6, 0);
+  web.service.counting = FLARE_COUNTING_REPORTED;
+  web.info.reported_ns = 0;
+  ASSERT_TRUE(put_service(maps(), web));
+  Json service = flarectl("-o json service show web").json()["service"];
+  EXPECT_TRUE(service["reported_age_ns"].is_null());
+  ASSERT_EQ(service["warnings"].size(), 1U);
+  EXPECT_NE(service["warnings"][0].get<std::string>().find("(last: never)"), std::string::npos);
+  maps().admission.set(0, &flare_admission::reported, 21);
+  web.info.reported_ns = MonotonicClock().now_ns() - kSecondNs;
+  ASSERT_TRUE(put_service(maps(), web));
+  service = flarectl("-o json service show web").json()["service"];
+  EXPECT_NEAR(service["reported_age_ns"].get<double>(), 1e9, 0.9e9);
+  EXPECT_EQ(service["reported_in_flight"], 21);
+  EXPECT_EQ(service["warnings"], Json::array());
+  std::string page = flarectl("service show web").out;
+  EXPECT_NE(page.find("21 as reported; packets show 7 in the VM tier"), std::string::npos) << page;
+  EXPECT_NE(page.find("reported by the service, 1"), std::string::npos) << page;
+  web.info.reported_ns = MonotonicClock().now_ns() - 60 * kSecondNs;
+  ASSERT_TRUE(put_service(maps(), web));
+  page = flarectl("service show web").out;
+  EXPECT_NE(page.find("does not report its load (last: 1 min"), std::string::npos) << page;
+}
+
+TEST_F(CommandTest, ServiceShowSaysWhyItSpillsAndWhatTheLastSpillCameTo) {
+  EXPECT_TRUE(flarectl("-o json service show web").json()["service"]["last_spill_start"].is_null());
+  flare_spill_event event{};
+  event.kind = FLARE_SPILL_EVENT_START;
+  event.at_ns = MonotonicClock().now_ns() - 12 * kSecondNs;
+  event.arrivals_mrps = 520'000;
+  event.capacity_mrps = 438'000;
+  event.in_flight = 48;
+  event.flows[FLARE_SPILL_CAP] = 12;
+  std::string("web").copy(event.name, sizeof(event.name));
+  ASSERT_OK(maps().add_spill_event(event));
+  Json start = flarectl("-o json service show web").json()["service"]["last_spill_start"];
+  EXPECT_EQ(start["spilled"]["cap"], 12);
+  std::string page = flarectl("service show web").out;
+  EXPECT_NE(page.find("cap: 12 flows in the interval that began it, 48 requests in flight, 520/s "
+                      "arriving, capacity 438/s"),
+            std::string::npos)
+      << page;
+  event.kind = FLARE_SPILL_EVENT_END;
+  event.at_ns = MonotonicClock().now_ns() - 65 * kSecondNs;
+  event.flows[0] = 345;
+  event.lasted_ns = 30 * kSecondNs;
+  event.price_nanousd = 345 * 2629;
+  ASSERT_OK(maps().add_spill_event(event));
+  FilledService web = usual_service("web", "192.0.2.10:80", 6, 0);
+  web.info.spilling_since_ns = 0;
+  ASSERT_TRUE(put_service(maps(), web));
+  page = flarectl("service show web").out;
+  EXPECT_NE(page.find("ended 1 min 5 s ago after 30 s: 345 flows, $"), std::string::npos) << page;
+  EXPECT_EQ(page.find("in the interval that began it"), std::string::npos);
+  EXPECT_EQ(flarectl("-o json service show web").json()["service"]["last_spill_end"]["flows"], 345);
 }
 
 TEST_F(CommandTest, SpillsAreListedOldestFirstAlsoWhereTheRingHasTurned) {
