@@ -11,8 +11,9 @@ namespace flare {
 /// Durations in a histogram, and their sum.
 std::uint64_t latency_count(const flare_histogram& histogram);
 
-/// The nearest-rank quantile (0 < q <= 1) in nanoseconds, evenly spread within its slot; nothing
-/// where the histogram is empty. Of the open-ended last slot, its lower end.
+/// The nearest-rank quantile (0 < q <= 1) in nanoseconds; nothing where the histogram is empty.
+/// Within a slot it is where the neighbours' densities put it; of the open-ended last slot, its
+/// lower end.
 std::optional<std::uint64_t> latency_quantile_ns(const flare_histogram& histogram, double q);
 
 /// Where slot `slot` begins, in nanoseconds; abi.h has the formula.
