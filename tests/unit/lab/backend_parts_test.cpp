@@ -5,6 +5,7 @@
 #include <numeric>
 #include <vector>
 
+#include "backend/gauge.h"
 #include "backend/instance_pool.h"
 #include "backend/service_time.h"
 #include "backend/work_queue.h"
@@ -46,6 +47,16 @@ TEST(WorkQueue, WithoutSlotsNothingWaits) {
   for (std::uint64_t job = 0; job < 1000; ++job) queue.add(job, 7, 0);
   EXPECT_EQ(queue.busy(), 1000U);
   EXPECT_EQ(queue.waiting(), 0U);
+}
+
+TEST(Gauge, AddsUpWhatHeldForHowLong) {
+  Gauge gauge(1'000);
+  gauge.held(0, 1'100);
+  gauge.held(3, 1'150);  // 50 long
+  gauge.held(2, 1'150);  // no time at all
+  EXPECT_EQ(gauge.total_ns(1, 1'170), 3U * 50 + 20);
+  gauge.held(1, 1'170);
+  EXPECT_EQ(gauge.total_ns(0, 9'000), 3U * 50 + 20);
 }
 
 TEST(ServiceTimes, HaveTheMeanAndTheSpreadThatWereAskedFor) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -167,6 +168,25 @@ TEST(Backend, AnswersEachOfSeveralRequestsOnAConnection) {
   EXPECT_EQ(lab.server().stats()["completed"], 2);
   EXPECT_EQ(lab.server().stats()["errors"], 1);
   EXPECT_NE(answers.find("400 Bad Request"), std::string::npos) << answers;
+}
+
+TEST(Backend, LogsHowLongEachAnswerTookAndAddsUpWhatWasInFlight) {
+  std::ostringstream log;
+  ServerConfig config;
+  config.slots = 1;
+  config.times = {.mean_ms = 20, .sigma = 0};
+  config.log = &log;
+  Loopback lab(config);
+  // The second one is read only when the first is answered; what asks for no work is not logged.
+  ask(lab, "GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\nGET /stats HTTP/1.1\r\n\r\n");
+  std::istringstream lines(log.str());
+  std::vector<double> took_ms;
+  for (double us = 0; lines >> us;) took_ms.push_back(us / 1000);
+  ASSERT_EQ(took_ms.size(), 2U) << log.str();
+  EXPECT_NEAR(took_ms[0], 20, 10);
+  EXPECT_NEAR(took_ms[1], 20, 10);
+  const double in_flight_ms = lab.server().stats()["in_flight_ns"].get<double>() / 1e6;
+  EXPECT_NEAR(in_flight_ms, took_ms[0] + took_ms[1], 2);
 }
 
 TEST(Backend, SlowsDownOnDemand) {

@@ -53,7 +53,12 @@ Result<std::optional<ReadRequest>> Connection::next_request() {
   return std::exchange(reading_, std::nullopt);
 }
 
-void Connection::answer(const Answer& answer, bool close) {
+void Connection::answer(const Answer& answer, bool close, std::optional<std::uint64_t> asked_ns) {
+  if (asked_ns) {
+    asked_ns_ = asked_ns;
+    begun_ = false;
+    earlier_left_ = output_.size() - output_sent_;
+  }
   made_offset_ = 0;
   made_left_ = answer.made_bytes.value_or(0);
   output_ += "HTTP/1.1 " + std::to_string(answer.status) + " ";
@@ -80,12 +85,24 @@ bool Connection::send() {
                                 output_.size() - output_sent_, MSG_NOSIGNAL);
     if (sent < 0) return errno == EAGAIN || errno == EINTR;
     output_sent_ += static_cast<std::size_t>(sent);
+    wrote(static_cast<std::uint64_t>(sent));
     if (output_sent_ == output_.size()) {
       output_.clear();
       output_sent_ = 0;
     }
   }
   return !closing_ && (!client_done_ || answering_);
+}
+
+void Connection::wrote(std::uint64_t bytes) {
+  if (begun_) return;
+  begun_ = bytes > earlier_left_;
+  if (!begun_) earlier_left_ -= bytes;
+}
+
+std::optional<std::uint64_t> Connection::take_begun() {
+  if (!begun_) return std::nullopt;
+  return std::exchange(asked_ns_, std::nullopt);
 }
 
 std::uint32_t Connection::wanted_events() const {

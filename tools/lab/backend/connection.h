@@ -40,16 +40,20 @@ class Connection {
   /// last one is not answered. An error is to be answered with status 400 and a close.
   Result<std::optional<ReadRequest>> next_request();
   /// Answers the request that next_request() gave last; `close` ends the connection after it.
-  void answer(const Answer& answer, bool close);
+  /// Where it was `asked_ns`, take_begun() gives that back once the answer is on its way.
+  void answer(const Answer& answer, bool close, std::optional<std::uint64_t> asked_ns = {});
   /// Writes what the socket takes; call it when next_request() has nothing more. False: the
   /// connection is broken or done with, drop it.
   bool send();
+  /// When the request was asked whose answer's first byte the last send() wrote; once for each.
+  std::optional<std::uint64_t> take_begun();
 
   /// The epoll events to wait for now.
   std::uint32_t wanted_events() const;
 
  private:
   bool all_sent() const { return output_.empty() && made_left_ == 0; }
+  void wrote(std::uint64_t bytes);
 
   UniqueFd fd_;
   std::string input_;
@@ -57,7 +61,10 @@ class Connection {
   std::size_t output_sent_ = 0;
   std::uint64_t made_offset_ = 0;
   std::uint64_t made_left_ = 0;
-  std::optional<ReadRequest> reading_;  ///< head read, body not yet
+  std::optional<std::uint64_t> asked_ns_;  ///< of the newest answer that has it, until take_begun()
+  std::uint64_t earlier_left_ = 0;         ///< bytes to write before its first one
+  bool begun_ = false;                     ///< its first byte is written
+  std::optional<ReadRequest> reading_;     ///< head read, body not yet
   std::uint64_t body_left_ = 0;
   Checksum checksum_;
   bool answering_ = false;    ///< a request was given out and is not answered

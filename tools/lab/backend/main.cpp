@@ -2,6 +2,7 @@
 // parts, and ends on SIGTERM or SIGINT with one line of JSON.
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -19,6 +20,7 @@ struct Options {
   std::vector<std::string> listen;
   double cold_start_ms = 0;
   double keep_alive_s = 300;
+  std::string log;
 };
 
 void describe(CLI::App& app, Options& options) {
@@ -41,6 +43,8 @@ void describe(CLI::App& app, Options& options) {
       ->capture_default_str();
   app.add_option("--keep-alive-s", options.keep_alive_s, "life of an idle instance")
       ->capture_default_str();
+  app.add_option("--log", options.log,
+                 "file for a line a request: microseconds from read to the answer's first byte");
 }
 
 Result<ServerConfig> checked(const Options& options) {
@@ -61,6 +65,12 @@ Result<ServerConfig> checked(const Options& options) {
 Result<void> serve(const Options& options) {
   auto config = checked(options);
   if (!config) return config.error();
+  std::ofstream log;
+  if (!options.log.empty()) {
+    log.open(options.log);
+    if (!log) return Error("cannot write " + options.log);
+    config->log = &log;
+  }
   auto loop = EventLoop::make();
   if (!loop) return loop.error();
   const MonotonicClock clock;
@@ -71,6 +81,7 @@ Result<void> serve(const Options& options) {
   auto ran = loop->run();
   if (!ran) return ran.error();
   std::cout << (*server)->stats().dump() << std::endl;
+  if (!options.log.empty() && !log.flush()) return Error("cannot write all of " + options.log);
   return {};
 }
 

@@ -5,6 +5,7 @@
 #include <cinttypes>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <ostream>
 #include <utility>
 
 #include "common/socket.h"
@@ -29,6 +30,7 @@ Server::Server(EventLoop& loop, const Clock& clock, ServerConfig config)
       clock_(clock),
       config_(std::move(config)),
       queue_(config_.slots),
+      gauge_(clock.now_ns()),
       instances_(config_.instances, clock.now_ns()) {}
 
 Server::~Server() {
@@ -97,7 +99,10 @@ void Server::proceed(std::uint64_t id) {
     if (!*asked) break;
     handle(id, **asked);
   }
-  if (!connection.send()) return drop(id);
+  const bool open = connection.send();
+  const auto begun = connection.take_begun();
+  if (begun && config_.log) *config_.log << (clock_.now_ns() - *begun) / 1000 << '\n';
+  if (!open) return drop(id);
   if (!loop_.rewatch(connection.fd(), connection.wanted_events())) drop(id);
 }
 
@@ -124,7 +129,8 @@ void Server::begin_work(std::uint64_t id, const ReadRequest& asked) {
   const std::uint64_t job = next_job_++;
   ++figures_.requests;
   figures_.work_ns += work;
-  jobs_.emplace(job, Job{id, work, start > 0, asked});
+  jobs_.emplace(job, Job{id, work, start > 0, now, asked});
+  gauge_.held(in_flight(), now);
   queue_.add(job, start + work, now);
   figures_.waiting_peak = std::max(figures_.waiting_peak, queue_.waiting());
   alarm_->set(queue_.next_done_ns());
@@ -132,6 +138,7 @@ void Server::begin_work(std::uint64_t id, const ReadRequest& asked) {
 
 void Server::finish_work() {
   const std::uint64_t now = clock_.now_ns();
+  gauge_.held(in_flight(), now);
   while (const auto done = queue_.take_done(now)) {
     const Job job = jobs_.extract(*done).mapped();
     instances_.give_back(now);
@@ -141,7 +148,7 @@ void Server::finish_work() {
       continue;
     }
     ++figures_.completed;
-    connection->second.answer(answer_to(job), job.asked.request.closes);
+    connection->second.answer(answer_to(job), job.asked.request.closes, job.asked_ns);
     proceed(job.connection);
   }
   alarm_->set(queue_.next_done_ns());
@@ -169,6 +176,7 @@ void Server::drop(std::uint64_t id) {
 }
 
 nlohmann::json Server::stats() const {
+  const std::uint64_t now = clock_.now_ns();
   return {{"tier", config_.tier},
           {"slots", config_.slots},
           {"slow", config_.slow},
@@ -182,6 +190,8 @@ nlohmann::json Server::stats() const {
           {"abandoned", figures_.abandoned},
           {"errors", figures_.errors},
           {"work_ms", static_cast<double>(figures_.work_ns) / 1e6},
+          {"in_flight_ns", gauge_.total_ns(in_flight(), now)},
+          {"now_ns", now},
           {"cold_starts", instances_.cold_starts()},
           {"idle_instances", instances_.idle()}};
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iosfwd>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -10,6 +11,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "backend/connection.h"
+#include "backend/gauge.h"
 #include "backend/instance_pool.h"
 #include "backend/service_time.h"
 #include "backend/work_queue.h"
@@ -30,6 +32,9 @@ struct ServerConfig {
   std::uint64_t body_bytes = 0;  ///< of answers that ask for no size of their own
   ServiceTimes times;
   InstanceConfig instances;
+  /// Borrowed; gets a line a request whose work was done: microseconds from its last byte read to
+  /// the first byte of its answer written.
+  std::ostream* log = nullptr;
 };
 
 /// Accepts at once, lets each request sleep its service time in a slot, and answers. Requests wait
@@ -52,6 +57,7 @@ class Server {
     std::uint64_t connection;
     std::uint64_t work_ns;
     bool cold;
+    std::uint64_t asked_ns;
     ReadRequest asked;
   };
 
@@ -64,6 +70,7 @@ class Server {
   void handle(std::uint64_t id, const ReadRequest& asked);
   void begin_work(std::uint64_t id, const ReadRequest& asked);
   void finish_work();
+  std::size_t in_flight() const { return queue_.busy() + queue_.waiting(); }
   Answer answer_to(const Job& job) const;
   void drop(std::uint64_t id);
 
@@ -71,6 +78,7 @@ class Server {
   const Clock& clock_;
   ServerConfig config_;
   WorkQueue queue_;
+  Gauge gauge_;
   InstancePool instances_;
   std::unique_ptr<Alarm> alarm_;
   std::vector<UniqueFd> listeners_;
