@@ -37,9 +37,10 @@ e2e: build ## the end-to-end tests alone (root)
 bench: build ## ns a packet as ratios to an XDP_PASS floor (root)
 	@scripts/bench.sh $(BUILD)
 
-accuracy: build ## requests as counted by the datapath against the servers' own counts (root, 4 minutes)
-	@scripts/install_packages.sh nginx-light wrk apache2-utils curl redis-server redis-tools python3 \
-		openssl jq
+accuracy: build ## counts, in-flight and latency of the datapath against the servers' own (root, 8 minutes)
+	@scripts/install_packages.sh nginx-light haproxy redis-server redis-tools wrk hey apache2-utils curl \
+		nghttp2-client python3 python3-grpcio python3-requests python3-urllib3 nodejs \
+		openjdk-17-jdk-headless openssl jq
 	@scripts/accuracy.sh $(BUILD)
 
 lab: build ## set up the lab's namespaces and leave them there; scripts/lab.sh down removes them (root)

@@ -5,7 +5,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
 mapfile -t cpp < <(git ls-files 'agent/*.h' 'agent/*.cpp' 'tools/*.h' 'tools/*.cpp' 'tests/*.h' 'tests/*.cpp')
-mapfile -t bpf < <(git ls-files 'bpf/*.h' 'bpf/*.c' 'tests/*.bpf.c')
+mapfile -t bpf < <(git ls-files 'bpf/*.h' 'bpf/*.c' 'tests/*.bpf.c' 'tools/*.bpf.c')
 mapfile -t shell < <(git grep -lE '^#!.*\b(ba)?sh\b' -- scripts tools tests .ci)
 
 if [ "${1:-}" = --format ]; then
