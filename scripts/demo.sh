@@ -43,112 +43,15 @@ else
 	readonly frontend=198.51.100.10:8080 cloud=203.0.113.10:8080
 fi
 
-if [ "$(id -u)" != 0 ]; then
-	echo "the demo needs root: it makes network namespaces and loads BPF programs" >&2
-	exit 1
-fi
+# shellcheck source=scripts/lib/lab_run.sh
+. scripts/lib/lab_run.sh
 
-# What measures and what sleeps instead of working must not wait for what else this machine does;
-# together they use a few percent of a CPU. Flare itself runs as it would anywhere.
-prompt=(nice -n -10)
-if chrt --rr 1 true 2>/dev/null; then prompt=(chrt --rr 1); fi
-
-work=$(mktemp -d)
-readonly work pins=/sys/fs/bpf/${FLARE_LAB_PREFIX%-}
-started=() # what runs in the background, by pid, in the order of starting
-
-# Ends one process: asks, waits up to 5 s, then insists.
-end_process() {
-	local pid=$1 try
-	kill -TERM "$pid" 2>/dev/null || return 0
-	for try in {1..50}; do
-		kill -0 "$pid" 2>/dev/null || break
-		sleep 0.1
-	done
-	if kill -KILL "$pid" 2>/dev/null; then
-		echo "process $pid did not end by itself after $((try / 10)) s" >&2
-	fi
-	wait "$pid" 2>/dev/null || true
-}
-
-end_all() {
-	local i
-	for ((i = ${#started[@]} - 1; i >= 0; i--)); do
-		end_process "${started[i]}"
-	done
-	started=()
-}
-
-flarectl() {
-	scripts/lab.sh run vm "$bin/flarectl" --pin-dir "$pins" --socket "$work/flared.sock" "$@"
-}
-
-detach() {
-	[ -d "$pins" ] || return 0
-	flarectl detach --yes >/dev/null || echo "flarectl could not detach; see $pins" >&2
-	find "$pins" -depth -type d -empty -delete 2>/dev/null || true
-}
-
-clean_up() {
-	local status=$?
-	trap '' INT TERM
-	end_all
-	detach
-	scripts/lab.sh down
-	rm -rf "$work"
-	exit "$status"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-# start HOST LOG COMMAND...: in the background.
-start() {
-	local host=$1 log=$2
-	shift 2
-	scripts/lab.sh run "$host" "$@" >"$work/$log" 2>&1 &
-	started+=($!)
-}
-
-# await WHAT COMMAND...: until it succeeds, 10 s at most.
-await() {
-	local what=$1 try
-	shift
-	for try in {1..100}; do
-		if "$@" >/dev/null 2>&1; then return 0; fi
-		sleep 0.1
-	done
-	echo "$what is not ready after $((try / 10)) s" >&2
-	tail -n 20 "$work"/*.log >&2
-	exit 1
-}
-
-answers() {
-	scripts/lab.sh run client timeout 1 bash -c "</dev/tcp/$1/8080"
-}
-
-start_backends() {
-	start vm vm.log "${prompt[@]}" "$bin/flare-backend" --listen "$frontend" --tier vm \
-		--slots $slots --mean-ms $mean_ms
-	start cloud cloud.log "${prompt[@]}" "$bin/flare-backend" --listen "$cloud" --tier serverless \
-		--slots 0 --mean-ms $mean_ms
-	local endpoint
-	for endpoint in "$frontend" "$cloud"; do
-		endpoint=${endpoint%:8080}
-		await "the backend at $endpoint" answers "${endpoint//[\[\]]/}"
-	done
-}
-
-# start_flare POLICY: formula is told the capacity, cap the workers and not the capacity.
-start_flare() {
+# configure POLICY: formula is told the capacity, cap the workers and not the capacity.
+configure() {
 	local policy=$1 told
 	told="capacity_rps: $capacity"
 	[ "$policy" = formula ] || told="workers: $slots"
-	mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf
-	cat >"$work/flare.yaml" <<-END
-		interfaces:
-		  - name: eth0
-		services:
+	write_flare <<-END
 		  - name: demo
 		    frontend: '$frontend'
 		    policy: $policy
@@ -158,33 +61,23 @@ start_flare() {
 		      significance: $significance
 		    serverless:
 		      - endpoint: '$cloud'
-		agent:
-		  control_socket: $work/flared.sock
-		  state_dir: $work/state
-		  pin_dir: $pins
 	END
-	start vm flared.log "$bin/flared" --config "$work/flare.yaml"
-	await flared flarectl status
 }
 
 # one_run NAME LABEL: replays the window; its results become $reports/demo-NAME.{json,csv}.
 one_run() {
-	local name=$1 label=$2 load status=0
-	start_backends
-	[ "$name" = without ] || start_flare "$name"
+	local name=$1 label=$2
+	start_backends "$frontend" "$cloud" $slots $mean_ms
+	if [ "$name" != without ]; then
+		configure "$name"
+		start_flare
+	fi
 	echo
 	echo "== $label =="
-	# In the background, so that a signal is handled now and not when the run is over.
-	scripts/lab.sh run client "${prompt[@]}" "$bin/flare-load" --rates "$work/rates.csv" \
-		--target "$frontend" --mode "$mode" --connections "$connections" --label "$label" \
-		--objective-ms $objective_ms --summary "$reports/demo-$name.json" \
-		--log "$reports/demo-$name.csv" &
-	load=$!
-	started+=("$load")
-	wait "$load" || status=$?
-	# 3: the run is void; the report says so.
-	[ "$status" = 0 ] || [ "$status" = 3 ] || exit "$status"
-	unset 'started[-1]'
+	# Of a void run the report says so.
+	run_load --rates "$work/rates.csv" --target "$frontend" --mode "$mode" \
+		--connections "$connections" --label "$label" --objective-ms $objective_ms \
+		--summary "$reports/demo-$name.json" --log "$reports/demo-$name.csv"
 	if [ "$name" != without ]; then
 		echo
 		flarectl service show demo || true
