@@ -5,7 +5,7 @@ BUILD := build
 JOBS ?= $(shell nproc)
 CMAKE_FLAGS ?=
 
-.PHONY: help packages build demo test test-unit test-bpf e2e bench accuracy lab check fmt vmlinux install clean
+.PHONY: help packages build demo test test-unit test-bpf e2e bench accuracy robustness lab check fmt vmlinux install clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## */\1\t/' | \
@@ -42,6 +42,10 @@ accuracy: build ## counts, in-flight and latency of the datapath against the ser
 		nghttp2-client python3 python3-grpcio python3-requests python3-urllib3 nodejs \
 		openjdk-17-jdk-headless openssl jq
 	@scripts/accuracy.sh $(BUILD)
+
+robustness: build ## a step, wrong capacities, slow VMs: is policy cap in time and not misled (root, 21 minutes)
+	@scripts/install_packages.sh curl jq
+	@scripts/robustness.sh $(BUILD)
 
 lab: build ## set up the lab's namespaces and leave them there; scripts/lab.sh down removes them (root)
 	@scripts/lab.sh up
