@@ -1,13 +1,16 @@
 // Backend and load generator against each other, on loopback and in one loop.
 #include <gtest/gtest.h>
 
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "backend/server.h"
@@ -121,8 +124,58 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(ModeCase{"New", "127.0.0.1", {ConnectionMode::Kind::kNew, 1}, kNever, kNever},
                     ModeCase{"NewV6", "::1", {ConnectionMode::Kind::kNew, 1}, kNever, kNever},
                     ModeCase{"Keep", "127.0.0.1", {ConnectionMode::Kind::kKeep, 10}, 20, 120},
-                    ModeCase{"Pool", "127.0.0.1", {ConnectionMode::Kind::kPool, 2}, 2, 2}),
+                    ModeCase{"Pool", "127.0.0.1", {ConnectionMode::Kind::kPool, 2}, 2, 2},
+                    ModeCase{"Warm", "127.0.0.1", {ConnectionMode::Kind::kWarm, 40}, 40, 40}),
     [](const auto& test) { return std::string(test.param.name); });
+
+/// Answers each request with "Connection: close" and leaves it to the client to close.
+class Announcer {
+ public:
+  explicit Announcer(EventLoop& loop)
+      : loop_(loop), listener_(*listen_on(Endpoint{*Address::parse("127.0.0.1"), 0})) {
+    EXPECT_TRUE(loop_.watch(listener_.get(), EPOLLIN, [this](std::uint32_t) { accept(); }));
+  }
+  ~Announcer() {
+    for (const auto& [fd, connection] : connections_) loop_.forget(fd);
+    loop_.forget(listener_.get());
+  }
+  std::uint16_t port() const { return port_of(listener_.get()); }
+
+ private:
+  void accept() {
+    auto accepted = *accept_from(listener_.get());
+    if (!accepted) return;
+    const int fd = accepted->get();
+    connections_.emplace(fd, *std::move(accepted));
+    EXPECT_TRUE(loop_.watch(fd, EPOLLIN, [this, fd](std::uint32_t) { answer(fd); }));
+  }
+  void answer(int fd) {
+    char request[4096];
+    if (::recv(fd, request, sizeof(request), 0) > 0) {
+      constexpr std::string_view kAnswer =
+          "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+      ::send(fd, kAnswer.data(), kAnswer.size(), MSG_NOSIGNAL);
+    } else {
+      loop_.forget(fd);
+      connections_.erase(fd);
+    }
+  }
+
+  EventLoop& loop_;
+  UniqueFd listener_;
+  std::map<int, UniqueFd> connections_;
+};
+
+TEST(Client, ClosesWhatTheAnswerSaysIsClosedAndDialsAgain) {
+  Loopback lab(quick_server());
+  Announcer announcer(lab.loop());
+  lab.target().port = announcer.port();
+  const auto run = lab.run({50}, {ConnectionMode::Kind::kPool, 1}, 2000);
+  const auto requests = static_cast<std::uint32_t>(run->records().size());
+  ASSERT_GT(requests, 20U);
+  EXPECT_EQ(count(*run, Outcome::kOk), requests);
+  EXPECT_EQ(run->connections_made(), requests);
+}
 
 TEST(Backend, ServesAsManyAsItsCapacityAndQueuesTheRest) {
   ServerConfig config;
@@ -196,6 +249,9 @@ TEST(Backend, SlowsDownOnDemand) {
   const auto at = answer.find("X-Flare-Work-Us: ");
   ASSERT_NE(at, std::string::npos) << answer;
   EXPECT_GT(std::stoi(answer.substr(at + 17)), 80'000);
+  const auto date = answer.find("\r\nDate: ");
+  ASSERT_NE(date, std::string::npos) << answer;
+  EXPECT_EQ(answer.find(" GMT\r\n", date), date + 8 + 25) << answer;
 }
 
 TEST(Load, CountsRefusedConnections) {

@@ -4,6 +4,7 @@
 
 #include <cinttypes>
 #include <cstdio>
+#include <ctime>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <utility>
@@ -16,6 +17,15 @@ namespace {
 std::string hexadecimal(std::uint64_t value) {
   char text[17];
   std::snprintf(text, sizeof(text), "%016" PRIx64, value);
+  return text;
+}
+
+/// The time as HTTP writes it: "Thu, 26 Nov 2026 02:46:08 GMT".
+std::string http_date(std::time_t now) {
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[30];
+  std::strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &parts);
   return text;
 }
 
@@ -156,7 +166,8 @@ void Server::finish_work() {
 
 Answer Server::answer_to(const Job& job) const {
   Answer answer;
-  answer.fields = "X-Flare-Tier: " + config_.tier + "\r\n";
+  answer.fields = "Date: " + http_date(std::time(nullptr)) + "\r\n";
+  answer.fields += "X-Flare-Tier: " + config_.tier + "\r\n";
   answer.fields += "X-Flare-Start: " + std::string(job.cold ? "cold" : "warm") + "\r\n";
   answer.fields += "X-Flare-Work-Us: " + std::to_string(job.work_ns / 1000) + "\r\n";
   if (job.asked.request.echo_body) {

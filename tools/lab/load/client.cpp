@@ -17,6 +17,7 @@ std::optional<ConnectionMode> ConnectionMode::parse(std::string_view text) {
   if (!count || *count == 0) return std::nullopt;
   if (text.substr(0, equals) == "keep") return ConnectionMode{Kind::kKeep, *count};
   if (text.substr(0, equals) == "pool") return ConnectionMode{Kind::kPool, *count};
+  if (text.substr(0, equals) == "warm") return ConnectionMode{Kind::kWarm, *count};
   return std::nullopt;
 }
 
@@ -28,6 +29,8 @@ std::string ConnectionMode::text() const {
       return "keep=" + std::to_string(count);
     case Kind::kPool:
       return "pool=" + std::to_string(count);
+    case Kind::kWarm:
+      return "warm=" + std::to_string(count);
   }
   return "";
 }
@@ -37,7 +40,8 @@ Client::~Client() {
 }
 
 void Client::send(std::size_t index) {
-  Link* link = idle_link();
+  const bool warming = config_.mode.kind == ConnectionMode::Kind::kWarm && may_open();
+  Link* link = warming ? nullptr : idle_link();
   int failed = 0;
   if (link == nullptr && may_open()) link = open_link(failed);
   if (failed != 0)
@@ -58,9 +62,12 @@ void Client::give_up(std::size_t index) {
   send_waiting();
 }
 
-bool Client::may_open() const {
-  return config_.mode.kind != ConnectionMode::Kind::kPool || links_.size() < config_.mode.count;
+bool Client::is_pool() const {
+  return config_.mode.kind == ConnectionMode::Kind::kPool ||
+         config_.mode.kind == ConnectionMode::Kind::kWarm;
 }
+
+bool Client::may_open() const { return !is_pool() || links_.size() < config_.mode.count; }
 
 Client::Link* Client::idle_link() {
   while (!idle_.empty()) {
@@ -79,8 +86,8 @@ Client::Link* Client::open_link(int& failed) {
   UniqueFd fd = connect_to(target, source, failed);
   if (!fd) return nullptr;
   const int number = fd.get();
-  Link& link =
-      links_.emplace(id, Link{ClientConnection(std::move(fd), id), std::nullopt}).first->second;
+  Link& link = links_.emplace(id, Link{ClientConnection(std::move(fd), id), std::nullopt, false})
+                   .first->second;
   auto watched = loop_.watch(number, link.connection.wanted_events(),
                              [this, id](std::uint32_t) { on_events(id); });
   if (watched) return &link;
@@ -94,10 +101,10 @@ void Client::send_on(Link& link, std::size_t index) {
   record.connection = link.connection.id();
   record.sent_us = offset_us(record);
   link.index = index;
-  const bool last = config_.mode.kind == ConnectionMode::Kind::kNew ||
-                    (config_.mode.kind == ConnectionMode::Kind::kKeep &&
-                     link.connection.requests() + 1 >= config_.mode.count);
-  link.connection.request(request_text(record.number, last));
+  link.last = config_.mode.kind == ConnectionMode::Kind::kNew ||
+              (config_.mode.kind == ConnectionMode::Kind::kKeep &&
+               link.connection.requests() + 1 >= config_.mode.count);
+  link.connection.request(request_text(record.number, link.last));
   on_events(link.connection.id());
 }
 
@@ -136,8 +143,9 @@ void Client::on_answer(Link& link) {
   record.work_us = to_number<std::uint32_t>(work).value_or(0);
   if (!link.connection.closing()) {
     idle_.push_back(link.connection.id());
-  } else if (!loop_.rewatch(link.connection.fd(), link.connection.wanted_events())) {
-    // The server closes first, so that the ports in TIME_WAIT are its own and not ours.
+  } else if (!link.last || !loop_.rewatch(link.connection.fd(), link.connection.wanted_events())) {
+    // A server that was asked to closes first, so that the ports in TIME_WAIT are its own and not
+    // ours. One that was not may not know what its answer says: Flare writes it on the way.
     close(link.connection.id());
   }
   end(index, record.status == 200 ? Outcome::kOk : Outcome::kStatus);

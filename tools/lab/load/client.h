@@ -25,11 +25,12 @@ struct ConnectionMode {
     kNew,   ///< one request a connection
     kKeep,  ///< `count` requests a connection; as many connections as are needed at once
     kPool,  ///< `count` connections, kept; requests wait for a free one
+    kWarm,  ///< as kPool, but `count` connections are open before one is used again
   };
   Kind kind = Kind::kNew;
   std::uint32_t count = 1;
 
-  /// Reads `new`, `keep=K` or `pool=M`.
+  /// Reads `new`, `keep=K`, `pool=M` or `warm=M`.
   static std::optional<ConnectionMode> parse(std::string_view text);
   std::string text() const;
 };
@@ -73,11 +74,13 @@ class Client {
   struct Link {
     ClientConnection connection;
     std::optional<std::size_t> index;  ///< the request that is open on it
+    bool last = false;                 ///< that request asked the server to close
   };
 
   void send_on(Link& link, std::size_t index);
   Link* idle_link();
   Link* open_link(int& failed);
+  bool is_pool() const;
   bool may_open() const;
   void on_events(std::uint32_t id);
   void on_answer(Link& link);

@@ -50,7 +50,7 @@ void describe(CLI::App& app, Options& options) {
                  "request a second and waiting for its answer")
       ->check(CLI::IsMember({"open", "users"}))
       ->capture_default_str();
-  app.add_option("--connections", options.connections, "new, keep=K or pool=M")
+  app.add_option("--connections", options.connections, "new, keep=K, pool=M or warm=M")
       ->capture_default_str();
   app.add_option("--source", options.sources, "address to connect from; repeatable");
   app.add_option("--path", options.path)->capture_default_str();
@@ -75,7 +75,7 @@ Result<ClientConfig> client_config(const Options& options) {
   ClientConfig config;
   config.path = options.path;
   const auto mode = ConnectionMode::parse(options.connections);
-  if (!mode) return Error("--connections: expected new, keep=K or pool=M");
+  if (!mode) return Error("--connections: expected new, keep=K, pool=M or warm=M");
   config.mode = *mode;
   for (const std::string& text : options.targets) {
     const auto target = Endpoint::parse(text);
