@@ -32,7 +32,7 @@ static __always_inline struct wish tier_choose(const struct flare_service *svc,
 {
 	struct flare_settings *set = settings_get();
 	struct wish wish = {};
-	__s64 in_flight;
+	__s64 in_flight = vm_in_flight(svc, adm);
 
 	if (set && agent_is_alive(set, now_ns)) {
 		if (share_takes(hash, svc->share)) {
@@ -42,10 +42,11 @@ static __always_inline struct wish tier_choose(const struct flare_service *svc,
 		}
 	} else {
 		row->stale_decisions++;
+		/* what the service reports comes through the agent */
+		in_flight = *(volatile __s64 *)&adm->in_flight[FLARE_TIER_VM];
 		if (svc->fallback == FLARE_FALLBACK_VM)
 			return wish;
 	}
-	in_flight = vm_in_flight(svc, adm);
 	if (svc->cap && in_flight >= svc->cap) {
 		wish.spill = 1;
 		wish.cause = FLARE_SPILL_CAP;

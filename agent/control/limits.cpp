@@ -10,6 +10,7 @@ constexpr double kNsPerSecond = 1e9;
 constexpr double kMbPerGb = 1024;
 constexpr std::uint32_t kBucketTokensMin = 33;
 constexpr double kBucketSeconds = 0.02;
+constexpr double kMoveSeconds = 0.1;
 
 }  // namespace
 
@@ -36,6 +37,14 @@ RateLimit ramp_limit(const SpendConfig& spend) {
   const auto every = std::chrono::nanoseconds(spend.ramp_every).count();
   const auto interval_ns = static_cast<std::uint64_t>(every) / spend.ramp_instances;
   return {interval_ns, interval_ns * spend.ramp_instances};
+}
+
+RateLimit move_limit(double per_second) {
+  if (!(per_second > 0)) return {};
+  const auto interval_ns =
+      static_cast<std::uint64_t>(std::max(1.0, std::ceil(kNsPerSecond / per_second)));
+  const double at_once = std::max(1.0, std::round(per_second * kMoveSeconds));
+  return {interval_ns, interval_ns * static_cast<std::uint64_t>(at_once)};
 }
 
 std::uint64_t price_nanousd(const PriceConfig& price) {

@@ -29,6 +29,10 @@ RateLimit spend_limit(const SpendConfig& spend);
 /// Growth of concurrent spilled flows; no limit where `ramp_instances` is 0.
 RateLimit ramp_limit(const SpendConfig& spend);
 
+/// Connections told to end a second, a tenth of a second's worth at once. An interval of 0 here
+/// tells none, where `per_second` is 0.
+RateLimit move_limit(double per_second);
+
 /// Of one spilled flow, in 1e-9 USD; the duration is billed in whole milliseconds.
 std::uint64_t price_nanousd(const PriceConfig& price);
 

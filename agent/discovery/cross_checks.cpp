@@ -182,6 +182,20 @@ void check_policy(const Draft& draft, std::size_t i, Problems& problems) {
   }
 }
 
+/// Connections are told to end where an answer is seen.
+void check_move(const Draft& draft, std::size_t i, Problems& problems) {
+  const ServiceConfig& service = draft.config.services[i];
+  if (service.move.how == FLARE_MOVE_NONE) return;
+  if (service.protocol == Protocol::kUdp) {
+    problems.refuse(draft.services[i].move, key_of(i, "move"),
+                    "moving connections of UDP, which has none", "none");
+  } else if (service.counting == FLARE_COUNTING_CONNECTIONS) {
+    problems.refuse(draft.services[i].move, key_of(i, "move"),
+                    "move close with counting connections, which sees no answers",
+                    "none, or counting auto or reported");
+  }
+}
+
 void check_limits(const Draft& draft, Problems& problems) {
   const LimitConfig& limits = draft.config.limits;
   const auto& services = draft.config.services;
@@ -274,6 +288,7 @@ void cross_check(const Draft& draft, const HostPorts& host, Problems& problems) 
     check_backend_addresses(draft, i, problems);
     check_policy(draft, i, problems);
     check_counting(draft, i, problems);
+    check_move(draft, i, problems);
   }
   check_limits(draft, problems);
   check_nat(draft, host, problems);

@@ -20,6 +20,7 @@ struct ServicePlaces {
   Place min_share;
   Place capacity;  ///< line 0: not given
   Place workers;   ///< line 0: not given
+  Place move;
   Place serverless;
   bool has_policy = false;      ///< given, perhaps as a word that was refused
   bool has_serverless = false;  ///< given, perhaps with items that were refused

@@ -130,6 +130,8 @@ std::vector<Field> policy_fields(ServiceConfig& service, ServicePlaces& places,
     places.has_policy = true;
     read(node, key);
   };
+  Field move = word_field("move", {"none", "close"}, service.move.how, problems);
+  move.read = at_place(places.move, move.read);
   Field counting =
       word_field("counting", {"auto", "connections", "reported"}, service.counting, problems);
   counting.read = at_place(places.counting, counting.read);
@@ -142,17 +144,20 @@ std::vector<Field> policy_fields(ServiceConfig& service, ServicePlaces& places,
   Field workers =
       integer_field("workers", {1, 1'000'000, "requests at once"}, service.workers, problems);
   workers.read = at_place(places.workers, workers.read);
-  return {policy,
-          counting,
-          floor,
-          capacity,
-          workers,
-          word_field("overload", {"vm", "reject", "drop"}, service.overload, problems),
-          word_field("fallback", {"bucket", "vm"}, service.fallback, problems),
-          integer_field("bucket_depth", {1, 1'000'000, "tokens"}, service.bucket_depth, problems),
-          {"formula", into(read_formula, service.formula, problems), {}},
-          {"spend", into(read_spend, service.spend, problems), {}},
-          {"price", into(read_price, service.price, problems), {}}};
+  return {
+      policy,
+      counting,
+      move,
+      number_field("move_rate", {0.001, 1, "of a tier's requests"}, service.move.rate, problems),
+      floor,
+      capacity,
+      workers,
+      word_field("overload", {"vm", "reject", "drop"}, service.overload, problems),
+      word_field("fallback", {"bucket", "vm"}, service.fallback, problems),
+      integer_field("bucket_depth", {1, 1'000'000, "tokens"}, service.bucket_depth, problems),
+      {"formula", into(read_formula, service.formula, problems), {}},
+      {"spend", into(read_spend, service.spend, problems), {}},
+      {"price", into(read_price, service.price, problems), {}}};
 }
 
 std::vector<Field> serverless_fields(ServiceConfig& service, ServicePlaces& places,

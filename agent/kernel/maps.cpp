@@ -113,24 +113,12 @@ Result<Maps> Maps::open(const fs::path& pin_dir, Access access) {
   auto turns = opener.open<decltype(Maps::turns)>("turns");
   auto latencies = opener.open<decltype(Maps::latencies)>("latencies");
   if (opener.error()) return *opener.error();
-  Maps maps{*std::move(settings),
-            *std::move(heartbeat),
-            *std::move(services),
-            *std::move(backends),
-            *std::move(tables),
-            *std::move(service_info),
-            *std::move(spill_events),
-            *std::move(interfaces),
-            *std::move(flows),
-            *std::move(embryos),
-            *std::move(fragments),
-            *std::move(vm_flows),
-            *std::move(shifts),
-            *std::move(admission),
-            *std::move(service_counters),
-            *std::move(backend_counters),
-            *std::move(reason_counters),
-            *std::move(turns),
+  Maps maps{*std::move(settings),         *std::move(heartbeat),       *std::move(services),
+            *std::move(backends),         *std::move(tables),          *std::move(service_info),
+            *std::move(spill_events),     *std::move(interfaces),      *std::move(flows),
+            *std::move(embryos),          *std::move(fragments),       *std::move(vm_flows),
+            *std::move(shifts),           *std::move(admission),       *std::move(service_counters),
+            *std::move(backend_counters), *std::move(reason_counters), *std::move(turns),
             *std::move(latencies)};
   auto sound = check_sizes(maps);
   if (!sound) return sound.error();

@@ -47,7 +47,7 @@ struct Maps {
   TypedMap<flare_flow_key, flare_flow> embryos;
   TypedMap<flare_fragment_key, flare_fragment> fragments;
   TypedMap<std::uint32_t, flare_vm_flow> vm_flows;
-  TypedMap<flare_flow_key, flare_shift> shifts;  ///< by what the client sends
+  TypedMap<flare_flow_key, flare_shift> shifts;          ///< by what the client sends
   MappedArray<flare_admission> admission;                ///< by service id
   MappedArray<flare_service_counters> service_counters;  ///< [cpu * services_max() + id]
   MappedArray<flare_backend_counters> backend_counters;  ///< [cpu * backends_max() + id]

@@ -46,6 +46,12 @@ struct FormulaConfig {
   double significance = 0;
 };
 
+/// Connections that are open when the load must go elsewhere.
+struct MoveConfig {
+  flare_move how = FLARE_MOVE_NONE;
+  double rate = 0.25;  ///< of a tier's requests whose connections are told to end, at most
+};
+
 struct ServiceConfig {
   std::string name;
   Endpoint frontend;
@@ -62,6 +68,7 @@ struct ServiceConfig {
   FormulaConfig formula;
   SpendConfig spend;
   PriceConfig price;
+  MoveConfig move;
   std::vector<Address> snat;  ///< empty: the frontend's own address
   std::vector<BackendConfig> serverless;
 };

@@ -18,6 +18,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kBeatEvery{500};
 constexpr milliseconds kSweepEvery{100};
+constexpr milliseconds kMoveEvery{100};
 constexpr milliseconds kRecountEvery{10'000};
 /// A request whose connection says nothing for so long is not served any more.
 constexpr std::uint64_t kSilenceNs = 300'000'000'000;
@@ -95,6 +96,9 @@ Result<void> Agent::start_timers() {
   auto sweep = Timer::every(parts_.loop, kSweepEvery, [this] { on_sweep(); });
   if (!sweep) return sweep.error();
   sweep_timer_ = *std::move(sweep);
+  auto move = Timer::every(parts_.loop, kMoveEvery, [this] { on_move(); });
+  if (!move) return move.error();
+  move_timer_ = *std::move(move);
   auto recount = Timer::every(parts_.loop, kRecountEvery, [this] { on_recount(); });
   if (!recount) return recount.error();
   recount_timer_ = *std::move(recount);
@@ -144,6 +148,9 @@ void Agent::on_sweep() {
   }
 }
 
+/// A failure shows in the tick, too, which writes the same entries.
+void Agent::on_move() { static_cast<void>(services_.move(parts_.clock.now_ns())); }
+
 /// What the datapath could not see the end of is told, as it was load that was not there.
 void Agent::on_recount() {
   const TurnReport report = sweep_turns(parts_.datapath.maps(), parts_.clock.now_ns(), kSilenceNs);
@@ -151,6 +158,8 @@ void Agent::on_recount() {
     parts_.log.info("requests of silent connections were ended requests={} in_flight={}",
                     report.vanished, report.open);
   }
+  auto shifts = sweep_shifts(parts_.datapath.maps(), parts_.clock.now_ns());
+  if (!shifts) parts_.log.error("cannot sweep shifts reason=\"{}\"", shifts.error().message());
   for (const TurnReport::Correction& one : report.corrections) {
     parts_.log.info("corrected the requests in flight service_id={} tier={} change={}",
                     one.service_id, tier_word(one.tier), one.change);

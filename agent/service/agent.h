@@ -11,6 +11,7 @@
 #include "host/saved_state.h"
 #include "kernel/datapath.h"
 #include "kernel/flow_sweep.h"
+#include "kernel/shift_sweep.h"
 #include "kernel/turn_sweep.h"
 #include "loop/event_loop.h"
 #include "loop/file_watch.h"
@@ -67,6 +68,7 @@ class Agent final : public Operations {
   void on_signal(int number);
   void on_tick();
   void on_sweep();
+  void on_move();
   void on_recount();
   Result<void> refuse_immutable(const Config& next) const;
   void remember();
@@ -85,6 +87,7 @@ class Agent final : public Operations {
   bool sweep_failed_ = false;
   std::unique_ptr<Timer> tick_;
   std::unique_ptr<Timer> sweep_timer_;
+  std::unique_ptr<Timer> move_timer_;
   std::unique_ptr<Timer> recount_timer_;
   std::unique_ptr<Signals> signals_;
   std::unique_ptr<FileWatch> watch_;

@@ -60,6 +60,15 @@ flare_service compose_service(const ServiceConfig& service, std::uint32_t id,
   value.counting = static_cast<__u8>(service.counting);
   value.overload = static_cast<__u8>(service.overload);
   value.fallback = static_cast<__u8>(service.fallback);
+  value.move = static_cast<__u8>(service.move.how);
+  value.move_gated = steering.moves.gated ? 1 : 0;
+  value.steering = steering.number;
+  const RateLimit out = move_limit(steering.moves.vm);
+  const RateLimit home = move_limit(steering.moves.serverless);
+  value.move_interval_ns[FLARE_TIER_VM] = out.interval_ns;
+  value.move_depth_ns[FLARE_TIER_VM] = out.depth_ns;
+  value.move_interval_ns[FLARE_TIER_SERVERLESS] = home.interval_ns;
+  value.move_depth_ns[FLARE_TIER_SERVERLESS] = home.depth_ns;
   std::copy(hash_key.begin(), hash_key.end(), value.hash_key);
   const std::vector<Address> own{service.frontend.address};
   const std::vector<Address>& snat = service.snat.empty() ? own : service.snat;
@@ -93,6 +102,7 @@ flare_service_info compose_info(const ServiceConfig& service) {
 flare_service compose_retired(const flare_service& last) {
   flare_service value = last;
   value.share = 0;
+  value.move = FLARE_MOVE_NONE;
   value.bucket_interval_ns = 0;
   value.bucket_depth_ns = 0;
   value.cap = 0;

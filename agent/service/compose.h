@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/siphash.h"
+#include "control/mover.h"
 #include "flare/abi.h"
 #include "model/config.h"
 #include "service/identity.h"
@@ -20,6 +21,8 @@ struct Steering {
   double bucket_rps = 0;      ///< of the VM tier's bucket; 0: no limit
   std::uint32_t workers = 0;  ///< told or learned; 0: unknown
   std::uint32_t cap = 0;      ///< 0: none
+  MoveRates moves;
+  std::uint16_t number = 0;  ///< flare_service.steering
 };
 
 /// The value of a service with epoch 0.

@@ -1,6 +1,7 @@
 #include "service/service_set.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -41,6 +42,11 @@ const flare_service* value_of(const Known& known, std::uint32_t id) {
     if (value.id == id) return &value;
   }
   return nullptr;
+}
+
+/// Connections a second in the unit of the maps.
+std::uint64_t to_mcps(double per_second) {
+  return static_cast<std::uint64_t>(std::llround(per_second * 1000));
 }
 
 }  // namespace
@@ -164,6 +170,8 @@ ServiceSet::Managed ServiceSet::prepare(const ServiceConfig& config,
   const flare_service* elsewhere = identity.fresh ? nullptr : value_of(known, identity.id);
   service.in_maps = here != nullptr;
   service.value = here != nullptr ? *here : elsewhere != nullptr ? *elsewhere : flare_service{};
+  service.steering = service.value.steering;
+  service.steered_share = service.value.share;
 
   service.info = compose_info(config);
   service.control.believe(capacity_at_start(config, identity, old));
@@ -228,6 +236,8 @@ Steering ServiceSet::steering_of(const Managed& service) const {
     steering.workers = config.workers;
     steering.cap = config.policy == FLARE_POLICY_FORMULA ? 0 : cap_of(config.workers);
   }
+  steering.moves = service.moves;
+  steering.number = service.steering;
   return steering;
 }
 
@@ -248,6 +258,8 @@ Result<void> ServiceSet::publish(Managed& service) {
   service.info.applied_share = steering.share;
   service.info.share_pinned = pin_of(service.config.name) ? 1 : 0;
   service.info.base_ns = service.control.limiter().base_ns();
+  service.info.move_rate_mcps[FLARE_TIER_VM] = to_mcps(steering.moves.vm);
+  service.info.move_rate_mcps[FLARE_TIER_SERVERLESS] = to_mcps(steering.moves.serverless);
   service.info.workers_learned = service.control.limiter().workers() > 0 ? 1 : 0;
   return tables_.put_info(service.identity.id, service.info);
 }
@@ -344,7 +356,9 @@ Result<void> ServiceSet::steer(Managed& service, std::uint64_t now_ns) {
   service.wanted_share = outcome->wanted_share;
   const std::uint64_t share =
       applied_share(service.config, pin_of(service.config.name), service.wanted_share);
-  if (auto turn = service.spills.step(service.config, *outcome, share, now_ns)) {
+  auto turn = service.spills.step(service.config, *outcome, share, now_ns);
+  note_steering(service, share, turn.has_value());
+  if (turn) {
     log_.info(turn->line);
     turn->event.service_id = service.identity.id;
     const flare_admission admission = tables_.admission(service.identity.id);

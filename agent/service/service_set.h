@@ -52,6 +52,9 @@ class ServiceSet {
   /// does not beat: the datapath's fallback takes over.
   Result<void> tick(std::uint64_t now_ns, std::uint64_t slack_ns);
 
+  /// Samples the services that move open connections, and sets how many are told to end.
+  Result<void> move(std::uint64_t now_ns);
+
   /// Pins the share of new flows by hand, or (nullopt) gives it back to the policy.
   Result<ShareChange> pin(std::string_view service, std::optional<double> share);
   /// Takes a serverless backend out of the selection, or puts it back. The words are its states.
@@ -66,6 +69,10 @@ class ServiceSet {
   const SavedState& state() const { return state_; }
 
  private:
+  struct MoveSample {
+    std::uint64_t requests[2] = {};  ///< by tier
+    std::uint64_t at_ns = 0;
+  };
   struct Managed {
     ServiceConfig config;
     ServiceIdentity identity;
@@ -79,6 +86,11 @@ class ServiceSet {
     SpillWatch spills;
     ReportedLoad reported;
     bool report_is_late = false;  ///< as was told in the log
+    Mover mover;
+    MoveRates moves;
+    std::optional<MoveSample> move_sample;
+    std::uint16_t steering = 0;  ///< flare_service.steering
+    std::uint64_t steered_share = 0;
   };
   struct Retired {
     flare_service_key key{};
@@ -100,6 +112,8 @@ class ServiceSet {
   Result<void> clear_unused(const Known& known, const std::vector<Managed>& kept);
   Steering steering_of(const Managed& service) const;
   Result<void> steer(Managed& service, std::uint64_t now_ns);
+  Result<void> move(Managed& service, std::uint64_t now_ns);
+  static void note_steering(Managed& service, std::uint64_t share, bool turned);
   ServiceSample sample(const Managed& service, std::uint64_t now_ns) const;
   void tell_learned(const Managed& service) const;
   void tend_report(Managed& service, std::uint64_t now_ns);

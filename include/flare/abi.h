@@ -596,7 +596,7 @@ struct flare_admission {
 	__u64 reported; /* agent: requests in flight as the service tells; counting `reported` */
 	__u64 move_time_ns[2]; /* by tier: virtual time of the limit on connections told to end */
 	__u32 speaks; /* FLARE_CLASS_*, learned from the first connection and kept */
-	__u32 shifts; /* entries of `shifts`; the agent's recount corrects it */
+	__u32 shifts; /* entries of `shifts` */
 	__u64 zero2;
 };
 FLARE_ASSERT_SIZE(struct flare_admission, 128);

@@ -386,6 +386,9 @@ TEST_P(Cap, ComparesWhatTheServiceReports) {
   EXPECT_EQ(open(14), "vm-new") << "three are in flight, but the service says none";
   maps().admission.set(kTcpService, &flare_admission::reported, 3);
   EXPECT_EQ(open(15), "spill-new");
+  maps().admission.set(kTcpService, &flare_admission::reported, 0);
+  maps().heartbeat.set(0, &flare_heartbeat::beat_ns, 0);
+  EXPECT_EQ(open(16), "spill-new") << "a dead agent takes no reports: what packets show holds";
 }
 
 TEST_P(Cap, CountsWhatIsLeftToTheVmAboveIt) {

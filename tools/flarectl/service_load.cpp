@@ -63,6 +63,28 @@ std::string speaks_text(const ServiceView& view) {
   return classes.empty() ? text : text + "; connections: " + classes;
 }
 
+/// What was told to end so far, by the tier that it left.
+std::uint64_t moved_from(const ServiceView& view, std::uint32_t tier) {
+  std::uint64_t sum = 0;
+  for (const std::uint64_t count : view.totals.moved[tier]) sum += count;
+  return sum;
+}
+
+std::string rate_text(const ServiceView& view, std::uint32_t tier) {
+  return human_rate(static_cast<double>(view.entry.info.move_rate_mcps[tier]) / 1000);
+}
+
+std::string moves_text(const ServiceView& view) {
+  const flare_service& service = view.entry.service;
+  if (service.move == FLARE_MOVE_NONE) return "none: open connections stay where they are";
+  std::string text = human_count(moved_from(view, FLARE_TIER_VM)) + " connections out, " +
+                     human_count(moved_from(view, FLARE_TIER_SERVERLESS)) + " home; at most " +
+                     rate_text(view, FLARE_TIER_VM) + " out and " +
+                     rate_text(view, FLARE_TIER_SERVERLESS) + " home now";
+  if (service.move_gated != 0) text += ", out only at the cap";
+  return text;
+}
+
 }  // namespace
 
 std::optional<std::uint64_t> report_age_ns(const ServiceView& view) {
@@ -96,6 +118,7 @@ void add_load_facts(const ServiceView& view, Facts& facts) {
   facts.add("cap", cap_text(view));
   facts.add("pinned", human_share(fraction_of(view.entry.info.pinned)) +
                           " of requests are on connections from before the last change");
+  facts.add("moves", moves_text(view));
   facts.add("speaks", speaks_text(view));
   facts.add("counting", counting_text(view));
   for (const std::string& warning : load_warnings(view)) {

@@ -141,6 +141,54 @@ TEST_F(Services, UnderCapLearnTheirCapacityAndKeepIt) {
   EXPECT_EQ(tables_.infos_[0].capacity_mrps, 500'000U) << "told anew";
 }
 
+TEST_F(Services, MoveOpenConnectionsUntilTheShareIsThere) {
+  ServiceConfig config = web();
+  config.move.how = FLARE_MOVE_CLOSE;
+  apply(with({config}));
+  ASSERT_TRUE(set_.pin("web", 0.5));
+  const auto tenths = [this](std::uint64_t vm, std::uint64_t serverless) {
+    for (int i = 0; i < 20; ++i) {
+      now_ += kSecond / 10;
+      tables_.counters_[0].tier[FLARE_TIER_VM].requests += vm / 10;
+      tables_.counters_[0].tier[FLARE_TIER_SERVERLESS].requests += serverless / 10;
+      ASSERT_TRUE(set_.move(now_));
+    }
+  };
+  tenths(400, 0);
+  EXPECT_EQ(tables_.only_service().move, FLARE_MOVE_CLOSE);
+  EXPECT_EQ(tables_.only_service().move_gated, 0);
+  EXPECT_NEAR(1e9 / static_cast<double>(tables_.only_service().move_interval_ns[FLARE_TIER_VM]),
+              100, 20);
+  EXPECT_EQ(tables_.only_service().move_interval_ns[FLARE_TIER_SERVERLESS], 0U);
+  EXPECT_NEAR(static_cast<double>(tables_.infos_[0].move_rate_mcps[FLARE_TIER_VM]), 1e5, 2e4);
+  tenths(200, 200);
+  EXPECT_EQ(tables_.only_service().move_interval_ns[FLARE_TIER_VM], 0U) << "it is there";
+  ASSERT_TRUE(set_.pin("web", 0.0));
+  tenths(200, 200);
+  EXPECT_GT(tables_.only_service().move_interval_ns[FLARE_TIER_SERVERLESS], 0U) << "home";
+}
+
+TEST_F(Services, WithoutMoveLeaveOpenConnectionsAlone) {
+  apply(with({web()}));
+  const std::size_t writes = tables_.service_writes;
+  ASSERT_TRUE(set_.move(now_ + kSecond));
+  ASSERT_TRUE(set_.move(now_ + 2 * kSecond));
+  EXPECT_EQ(tables_.service_writes, writes);
+}
+
+TEST_F(Services, NumberTheirSteeringAtEachTurn) {
+  apply(with({web()}));
+  second(0);
+  for (int i = 0; i < 3; ++i) second(400);
+  EXPECT_EQ(tables_.only_service().steering, 0U);
+  second(800);
+  const unsigned turned = tables_.only_service().steering;
+  EXPECT_EQ(turned, 1U) << "a spill starts";
+  ServiceSet next(tables_, *log_, kKey);
+  ASSERT_TRUE(next.apply(with({web()}), {}, now_ + kSecond));
+  EXPECT_EQ(tables_.only_service().steering, turned) << "kept by the next agent";
+}
+
 TEST_F(Services, OfUdpCountFlowsAsTheirLoad) {
   ServiceConfig service = web();
   service.protocol = Protocol::kUdp;
