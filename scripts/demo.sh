@@ -11,7 +11,8 @@
 #   FLARE_DEMO_CONNECTIONS  new, keep=K or pool=M
 #   FLARE_DEMO_FAMILY       4 or 6
 #   FLARE_DEMO_BEFORE, FLARE_DEMO_AFTER   seconds around the onset (30, 90)
-#   FLARE_DEMO_RUNS         which of "without formula cap"
+#   FLARE_DEMO_RUNS         which of "without formula cap learned", in that order all but the last;
+#                           learned is cap without being told the workers
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,10 +23,10 @@ readonly family=${FLARE_DEMO_FAMILY:-4}
 readonly before=${FLARE_DEMO_BEFORE:-30} after=${FLARE_DEMO_AFTER:-90}
 read -ra runs <<<"${FLARE_DEMO_RUNS:-without formula cap}"
 readonly runs
-declare -A labels=([without]="without Flare" [formula]="formula" [cap]="cap")
+declare -A labels=([without]="without Flare" [formula]="formula" [cap]="cap" [learned]="cap, learned")
 for name in "${runs[@]}"; do
 	if [ -z "${labels[$name]:-}" ]; then
-		echo "FLARE_DEMO_RUNS has '$name'; accepted: without, formula, cap" >&2
+		echo "FLARE_DEMO_RUNS has '$name'; accepted: without, formula, cap, learned" >&2
 		exit 2
 	fi
 done
@@ -46,11 +47,14 @@ fi
 # shellcheck source=scripts/lib/lab_run.sh
 . scripts/lib/lab_run.sh
 
-# configure POLICY: formula is told the capacity, cap the workers and not the capacity.
+# configure RUN: formula is told the capacity, cap the workers and not the capacity, learned neither.
 configure() {
 	local policy=$1 told
-	told="capacity_rps: $capacity"
-	[ "$policy" = formula ] || told="workers: $slots"
+	case $policy in
+	formula) told="capacity_rps: $capacity" ;;
+	cap) told="workers: $slots" ;;
+	learned) policy=cap told="counting: auto" ;;
+	esac
 	write_flare <<-END
 		  - name: demo
 		    frontend: '$frontend'

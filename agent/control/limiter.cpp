@@ -22,10 +22,13 @@ constexpr double kProbeWorkers = 0.75;
 /// The lowest of many means lies below the true one, by less where each is of many requests.
 constexpr std::uint64_t kAnswersWanted = 100;
 constexpr std::uint64_t kAnswersLeast = 20;
+/// A second, as timers keep it.
+constexpr std::uint64_t kSampleNs = 750'000'000;
 constexpr std::uint64_t kSlowSampleNs = 20 * kSecondNs;
 constexpr std::uint64_t kSlowProbeNs = 5 * kSecondNs;
 constexpr std::uint64_t kProbeLongestNs = 30 * kSecondNs;
 
+constexpr std::uint32_t kSamplesAtFirst = 5;
 constexpr double kCapAtFirst = 8;
 constexpr double kCapLeast = 2;
 constexpr double kCapMost = 1'500'000;
@@ -79,7 +82,7 @@ void Limiter::step(const LimiterInput& input) {
   chunk_.bound = chunk_.bound || input.bound;
   if (probe_) {
     follow_probe();
-  } else if (const auto sample = take_sample(kSecondNs, kSlowSampleNs)) {
+  } else if (const auto sample = take_sample(kSampleNs, kSlowSampleNs)) {
     learn(*sample, input.enforced);
   }
 }
@@ -106,9 +109,8 @@ std::optional<Limiter::Sample> Limiter::take_sample(std::uint64_t least_ns,
 
 void Limiter::learn(const Sample& sample, bool enforced) {
   means_.add(at_ns_, sample.mean_ns);
-  if (base_ns_ == 0) {
-    base_ns_ = sample.mean_ns;
-    cap_ = std::min(kCapMost, std::max(kCapAtFirst, room_for(sample.in_flight())));
+  if (cap_ == 0) {
+    begin(sample);
     return;
   }
   if (!base_is_known(sample, enforced)) {
@@ -116,6 +118,14 @@ void Limiter::learn(const Sample& sample, bool enforced) {
     return;
   }
   steer(sample, enforced);
+}
+
+/// The first cap has room for the busiest of some samples: one alone may be half idle.
+void Limiter::begin(const Sample& sample) {
+  base_ns_ = means_.lowest(at_ns_).value_or(sample.mean_ns);
+  busiest_ = std::max(busiest_, sample.in_flight());
+  if (++samples_ < kSamplesAtFirst) return;
+  cap_ = std::min(kCapMost, std::max(kCapAtFirst, room_for(busiest_)));
 }
 
 /// Follows the lowest mean. It may rise where nobody can be waiting; where the tier is busy, only a
@@ -164,7 +174,7 @@ void Limiter::start_probe(double answers_per_ns, double mean_ns) {
   probe.answers_per_ns = answers_per_ns;
   // Requests that came before must be gone: those that were waiting, and those that they kept.
   const auto drain_ns = static_cast<std::uint64_t>(
-      std::clamp(3 * mean_ns, double{kSecondNs}, double{kProbeLongestNs}));
+      std::clamp(3 * mean_ns, double{kSampleNs}, double{kProbeLongestNs}));
   probe.drained_at_ns = at_ns_ + drain_ns;
   probe.ends_at_ns = probe.drained_at_ns + kProbeLongestNs;
   probe_ = probe;
@@ -172,7 +182,7 @@ void Limiter::start_probe(double answers_per_ns, double mean_ns) {
 }
 
 void Limiter::follow_probe() {
-  const auto sample = take_sample(kSecondNs, kSlowProbeNs);
+  const auto sample = take_sample(kSampleNs, kSlowProbeNs);
   if (!sample) {
     if (at_ns_ >= probe_->ends_at_ns) end_probe(false);
     return;

@@ -82,6 +82,7 @@ class Limiter {
 
   std::optional<Sample> take_sample(std::uint64_t least_ns, std::uint64_t enough_ns);
   void learn(const Sample& sample, bool enforced);
+  void begin(const Sample& sample);
   bool base_is_known(const Sample& sample, bool enforced);
   void steer(const Sample& sample, bool enforced);
   void lower(const Sample& sample, bool enforced);
@@ -92,6 +93,8 @@ class Limiter {
   std::uint64_t at_ns_ = 0;
   LimiterInput chunk_;
   LowestOfAMinute means_;
+  std::uint32_t samples_ = 0;  ///< before the first cap
+  double busiest_ = 0;         ///< of them, requests in flight
   double base_ns_ = 0;
   double cap_ = 0;
   double proven_cap_ = 0;  ///< the highest since a probe; 0: the base was never probed

@@ -32,6 +32,11 @@ class LearnedWorkers : public Services {
     tables_.vm_times_[0].sum_ns += answers * took_ms * 1'000'000;
     second(answers);
   }
+  /// Five seconds of 200 requests, which give the first cap.
+  void learned() {
+    second(0);
+    for (int i = 0; i < 5; ++i) answered(200, 73);
+  }
   const flare_service& value() const { return tables_.only_service(); }
 };
 
@@ -42,6 +47,9 @@ TEST_F(LearnedWorkers, GiveNoCapBeforeTheyAreLearned) {
   EXPECT_EQ(value().workers, 0U);
   answered(200, 73);
   EXPECT_EQ(value().cap, 0U) << "the first call only notes the counts";
+  for (int i = 0; i < 4; ++i) answered(200, 73);
+  EXPECT_EQ(value().cap, 0U);
+  EXPECT_EQ(tables_.infos_[0].workers_learned, 0);
   answered(200, 73);
   EXPECT_EQ(value().cap, 33U) << "14.6 busy: 1.5 x 14.6 + 3 x 3.8";
   EXPECT_EQ(value().workers, 22U);
@@ -51,8 +59,7 @@ TEST_F(LearnedWorkers, GiveNoCapBeforeTheyAreLearned) {
 
 TEST_F(LearnedWorkers, GrowWhereTheCapBindsAndNobodyWaits) {
   apply(with({learning()}));
-  answered(0, 0);
-  answered(200, 73);
+  learned();
   tables_.counters_[0].spilled[FLARE_SPILL_CAP] += 40;
   answered(440, 75);
   EXPECT_EQ(value().cap, 54U) << "1.5 x 440 x 73 ms, and the root of 33 more";
@@ -63,8 +70,7 @@ TEST_F(LearnedWorkers, GrowWhereTheCapBindsAndNobodyWaits) {
 
 TEST_F(LearnedWorkers, AreKeptOverAReloadAndARestart) {
   apply(with({learning()}));
-  answered(0, 0);
-  answered(200, 73);
+  learned();
   apply(with({learning()}));
   EXPECT_EQ(value().cap, 33U) << "a reload";
   ServiceSet next{tables_, *log_, kKey};
@@ -76,8 +82,7 @@ TEST_F(LearnedWorkers, AreKeptOverAReloadAndARestart) {
 
 TEST_F(LearnedWorkers, GiveWayToToldOnesAndAreLearnedAnew) {
   apply(with({learning()}));
-  answered(0, 0);
-  answered(200, 73);
+  learned();
   ServiceConfig told = learning();
   told.workers = 64;
   apply(with({told}));
@@ -94,8 +99,7 @@ TEST_F(LearnedWorkers, GiveWayToToldOnesAndAreLearnedAnew) {
 
 TEST_F(LearnedWorkers, DoNotTakeGrowthForAFullTier) {
   apply(with({learning()}));
-  answered(0, 0);
-  answered(200, 73);
+  learned();
   const auto busy = [this](std::uint64_t took_ms) {
     tables_.counters_[0].busy += 400;
     tables_.counters_[0].spilled[FLARE_SPILL_CAP] += 10;
@@ -115,8 +119,7 @@ TEST_F(LearnedWorkers, AreLearnedUnderObserveAndNotUnderFormulaOrForConnections)
   ServiceConfig service = learning();
   service.policy = FLARE_POLICY_OBSERVE;
   apply(with({service}));
-  answered(0, 0);
-  answered(200, 73);
+  learned();
   EXPECT_EQ(value().cap, 33U) << "to say what it would spill";
   service.policy = FLARE_POLICY_FORMULA;
   service.capacity_rps = 400;

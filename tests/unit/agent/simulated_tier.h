@@ -58,9 +58,10 @@ class SimulatedTier {
     Second seen;
     seen.cap = limiter.cap();
     LimiterInput input;
-    input.elapsed_ns = 1'000'000'000;
+    // A timer is early or late by a little, and sometimes by an eighth of a second.
+    input.elapsed_ns = jitter(++steps_);
     input.enforced = enforced;
-    const double end = now_ + 1;
+    const double end = now_ + double(input.elapsed_ns) / 1e9;
     for (double at = now_ + gap(rate); at < end; at += gap(rate)) {
       finish(at, input);
       ++seen.arrivals;
@@ -86,6 +87,9 @@ class SimulatedTier {
   }
 
  private:
+  static std::uint64_t jitter(std::uint64_t step) {
+    return 1'000'000'000 - (step % 2) * 200'000 - (step % 16 == 0 ? 125'000'000 : 0);
+  }
   struct Request {
     double done = 0;
     double took = 0;
@@ -105,6 +109,7 @@ class SimulatedTier {
     }
   }
 
+  std::uint64_t steps_ = 0;
   std::mt19937_64 random_;
   double now_ = 0;
   std::vector<double> free_at_;  ///< a heap
