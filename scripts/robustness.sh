@@ -146,7 +146,8 @@ measure() {
 	on vm curl -sS "http://$frontend/stats" >"$work/backend.json"
 	add_row "$(jq -cn --arg run "$name" --arg title "${titles[$name]}" --arg mode "$mode" \
 		--arg told "${told[$name]}" --argjson slots $slots --argjson peak_ms $peak_ms \
-		--slurpfile load "$work/load.json" --slurpfile service "$work/service.json" \
+		--slurpfile load "$reports/robustness-$name-$mode.json" \
+		--slurpfile service "$work/service.json" \
 		--slurpfile spills "$work/spills.json" --slurpfile backend "$work/backend.json" "$judge")"
 }
 
@@ -168,7 +169,8 @@ one_run() {
 		started+=($!)
 	fi
 	run_load --rates "$work/rates.csv" --target $frontend --mode "$mode" --label "$name" --quiet \
-		--lead-in $lead_in --objective-ms $objective_ms --summary "$work/load.json" >"$work/load.log"
+		--lead-in $lead_in --objective-ms $objective_ms --summary "$reports/robustness-$name-$mode.json" \
+		>"$work/load.log"
 	if [[ $name == slow* ]] && ! grep -q '"slow":' "$work/slow.log"; then
 		echo "the VM was not slowed down" >&2
 		exit 1
@@ -214,7 +216,7 @@ stationary_round() {
 	done
 	for pid in "${pids[@]}"; do
 		wait "$pid" || [ $? = 3 ] || { tail -n 2 "$work"/load-*.log >&2 && exit 1; }
-		unset 'started[-1]'
+		forget "$pid"
 	done
 }
 

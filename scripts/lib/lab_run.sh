@@ -36,6 +36,15 @@ end_process() {
 	wait "$pid" 2>/dev/null || true
 }
 
+# Of a process that has ended: its pid may become another's.
+forget() {
+	local i
+	for i in "${!started[@]}"; do
+		[ "${started[i]}" != "$1" ] || unset "started[$i]"
+	done
+	started=("${started[@]}")
+}
+
 end_all() {
 	local i
 	for ((i = ${#started[@]} - 1; i >= 0; i--)); do
@@ -78,11 +87,12 @@ start() {
 # attend HOST COMMAND...: until it ends, with its status. In the background, so that a signal is
 # handled now and not when it is over.
 attend() {
-	local status=0
+	local status=0 pid
 	scripts/lab.sh run "$@" &
-	started+=($!)
-	wait $! || status=$?
-	unset 'started[-1]'
+	pid=$!
+	started+=("$pid")
+	wait "$pid" || status=$?
+	forget "$pid"
 	return "$status"
 }
 
