@@ -5,7 +5,7 @@ BUILD := build
 JOBS ?= $(shell nproc)
 CMAKE_FLAGS ?=
 
-.PHONY: help packages build demo test test-unit test-bpf e2e bench accuracy robustness lab check fmt vmlinux install clean
+.PHONY: help packages build demo test test-unit test-bpf e2e bench accuracy robustness keepalive lab check fmt vmlinux install clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## */\1\t/' | \
@@ -46,6 +46,12 @@ accuracy: build ## counts, in-flight and latency of the datapath against the ser
 robustness: build ## a step, wrong capacities, slow VMs: is policy cap in time and not misled (root, 21 minutes)
 	@scripts/install_packages.sh curl jq
 	@scripts/robustness.sh $(BUILD)
+
+keepalive: build ## connections of 1 to 1,000 requests, and moving them under real clients (root, 30 minutes)
+	@scripts/install_packages.sh nginx-light wrk apache2-utils hey haproxy nghttp2-client nodejs \
+		openjdk-17-jdk-headless golang-go python3 python3-requests python3-urllib3 python3-pycurl \
+		python3-grpcio curl jq
+	@scripts/keepalive.sh $(BUILD)
 
 lab: build ## set up the lab's namespaces and leave them there; scripts/lab.sh down removes them (root)
 	@scripts/lab.sh up

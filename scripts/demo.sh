@@ -8,7 +8,7 @@
 # Set in the environment, for other runs than the shown one:
 #   FLARE_DEMO_MODE         users (as many users as the rate, each at most one request a second and
 #                           waiting for its answer: the Flare paper's client) or open (Poisson)
-#   FLARE_DEMO_CONNECTIONS  new, keep=K or pool=M
+#   FLARE_DEMO_CONNECTIONS  new, keep=K, pool=M or warm=M
 #   FLARE_DEMO_FAMILY       4 or 6
 #   FLARE_DEMO_BEFORE, FLARE_DEMO_AFTER   seconds around the onset (30, 90)
 #   FLARE_DEMO_RUNS         which of "without formula cap learned", in that order all but the last;
