@@ -48,7 +48,7 @@ static __always_inline void move_count(struct flare_turn *turn, enum flare_means
 #define LINE_WINDOW_BYTES 64 /* around the line, written as one piece */
 
 /*
- * The beginning of an answer, the search for a header line that may be overwritten, and the piece
+ * The beginning of a message, the search for a header line that may be overwritten, and the piece
  * that is written. In a map and not on the stack: the verifier would follow each value from byte to
  * byte. Positions are in `head`.
  */
@@ -166,15 +166,15 @@ static __always_inline int line_keeps_alive(const struct move_scratch *scratch)
 	       is_letter(head_at(scratch, at + 2), 'e') && is_letter(head_at(scratch, at + 3), 'p');
 }
 
-/* Loads the head of the answer. Returns 0, or -1 where there is none to search. */
+/* Loads the head of a message. Returns 0, or an error where it is shorter than `least` bytes. */
 static __always_inline int head_load(hook_ctx *ctx, const struct packet *pkt,
-				     struct move_scratch *scratch)
+				     struct move_scratch *scratch, __u32 least)
 {
 	__u32 bytes = payload_bytes(pkt);
 
 	if (bytes > HEAD_BYTES)
 		bytes = HEAD_BYTES;
-	if (bytes < LINE_WINDOW_BYTES)
+	if (bytes < least)
 		return -1;
 	scratch->bytes = bytes;
 	scratch->connection = scratch->connection_end = 0;
@@ -227,6 +227,43 @@ static __always_inline int line_overwrite(hook_ctx *ctx, const struct packet *pk
 	return -1;
 }
 
+/* Stops at the end of the first line; `to` is where it is. */
+static long first_line_step(__u64 index, struct line_walk *walk)
+{
+	walk->scratch->to = (__u32)index;
+	return index >= walk->scratch->bytes || head_at(walk->scratch, (__u32)index) == '\r';
+}
+
+#define REQUEST_BYTES_MIN 16 /* "GET / HTTP/1.0", and its line's end */
+
+/*
+ * Spares a connection whose first request is of HTTP/1.0: its client may read an answer to the
+ * connection's end, whatever its length says, and would wait for a server that was not told (ab does).
+ */
+__noinline int move_spare_http10(hook_ctx *ctx, const struct packet *pkt, struct flare_turn *turn)
+{
+	struct move_scratch *scratch;
+	struct line_walk walk = {};
+	struct flare_service *svc;
+	__u32 zero = 0, end;
+
+	if (!pkt || !turn)
+		return 0;
+	svc = service_of(&pkt->flow);
+	scratch = bpf_map_lookup_elem(&move_scratch, &zero);
+	if (!svc || svc->move == FLARE_MOVE_NONE || !scratch ||
+	    head_load(ctx, pkt, scratch, REQUEST_BYTES_MIN))
+		return 0;
+	walk.scratch = scratch;
+	bpf_loop(HEAD_BYTES, first_line_step, &walk, 0);
+	end = scratch->to;
+	if (end > 8 && head_at(scratch, end - 8) == 'H' && head_at(scratch, end - 5) == 'P' &&
+	    head_at(scratch, end - 4) == '/' && head_at(scratch, end - 3) == '1' &&
+	    head_at(scratch, end - 1) == '0')
+		turn->ended |= FLARE_TURN_MOVED;
+	return 0;
+}
+
 /* Tells the client of a connection to close it, in the header of this answer. */
 __noinline int move_by_header(hook_ctx *ctx, const struct packet *pkt)
 {
@@ -234,7 +271,7 @@ __noinline int move_by_header(hook_ctx *ctx, const struct packet *pkt)
 	struct move_scratch *scratch = bpf_map_lookup_elem(&move_scratch, &zero);
 	struct line_walk walk = { .scratch = scratch };
 
-	if (!pkt || !scratch || head_load(ctx, pkt, scratch))
+	if (!pkt || !scratch || head_load(ctx, pkt, scratch, LINE_WINDOW_BYTES))
 		return -1;
 	if (scratch->head[0] != 'H' || scratch->head[1] != 'T' || scratch->head[2] != 'T' ||
 	    scratch->head[3] != 'P' || scratch->head[4] != '/' || scratch->head[5] != '1' ||

@@ -22,6 +22,8 @@ static __always_inline void client_payload(hook_ctx *ctx, const struct packet *p
 
 	if (first)
 		payload_learn(ctx, pkt, turn);
+	if (first && !(turn->flags & (FLARE_TURN_HTTP2 | FLARE_TURN_TLS)))
+		move_spare_http10(ctx, pkt, turn);
 	if (turn->flags & FLARE_TURN_HTTP2) {
 		if (first || !http2_find(turn->tag))
 			http2_start(turn, seq, first);

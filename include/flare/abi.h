@@ -474,7 +474,7 @@ FLARE_ASSERT_SIZE(struct flare_vm_flow, 16);
 #define FLARE_TURN_WHOLE	0x80 /* the connection is the request; FLARE_COUNTING_CONNECTIONS */
 /* Bits of flare_turn.ended, set by either direction. */
 #define FLARE_TURN_CLOSED	0x01 /* FIN of the server, or RST: the slot is the first to be reused */
-#define FLARE_TURN_MOVED	0x02 /* it was told to end, once; FLARE_MEANS_* */
+#define FLARE_TURN_MOVED	0x02 /* it was told to end, once (FLARE_MEANS_*), or must not be */
 
 /*
  * A connection whose requests are counted: a slot of `turns`, which is direct-mapped and lossy. It

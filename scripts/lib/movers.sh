@@ -14,8 +14,8 @@ readonly all_clients=(python-requests python-urllib3 python-http.client node-age
 	java-httpclient java-urlconnection libcurl-multi go-net/http nginx-upstream haproxy wrk ab hey
 	grpcio h2load node-http2)
 
-# Sets command, service and means of a client (Connection: close in an answer, or a GOAWAY), and methods
-# that it can do.
+# Sets command, service and means of a client (Connection: close in an answer, a GOAWAY, or none), and
+# methods that it can do.
 client_is() {
 	local url=http://$vm_ip:8080/
 	service=web means=header methods=(GET POST)
@@ -38,6 +38,7 @@ client_is() {
 	*) return 1 ;;
 	esac
 	case $1 in
+	ab) means=none ;; # HTTP/1.0 is spared
 	grpcio) service=grpc means=goaway ;;
 	h2load | node-http2) service=h2 means=goaway ;;
 	esac
@@ -167,6 +168,11 @@ moved_of() {
 		{header: (map(.header // 0) | add), goaway: (map(.goaway // 0) | add), reset: (map(.reset // 0) | add)}'
 }
 
+# Requests that the datapath has seen begin and end without an answer, of both tiers.
+abandoned_of() {
+	flarectl -o json service show "$1" | jq '[.service.tiers[].abandoned] | add'
+}
+
 # The VM's servers stop for a moment, with all their connections: what each client must count as errors.
 break_the_vm() {
 	kill -TERM "${server_pids[0]}" # nginx: at once
@@ -179,11 +185,12 @@ break_the_vm() {
 
 # cell CLIENT METHOD: runs it while the pinned share swings; its figures are in $cell.
 cell() {
-	local name=$1 method=$2 connections=16 load swings=0 moved_before shares=(0 0.5)
+	local name=$1 method=$2 connections=16 load swings=0 moved_before abandoned_before shares=(0 0.5)
 	[ "$name" != grpcio ] || connections=32
 	client_is "$name"
 	flarectl share set $service 0 >/dev/null
 	moved_before=$(moved_of $service)
+	abandoned_before=$(abandoned_of $service)
 	scripts/lab.sh run client "${command[@]}" "$method" $connections "$client_seconds" "$think_ms" \
 		>"$work/client.json" 2>"$work/client.log" &
 	load=$!
@@ -199,7 +206,8 @@ cell() {
 	forget "$load"
 	cell=$(jq -cn --arg client "$name" --arg means $means --arg method "$method" \
 		--argjson before "$moved_before" --argjson after "$(moved_of $service)" \
+		--argjson lost "$(($(abandoned_of $service) - abandoned_before))" \
 		--slurpfile counted "$work/client.json" '
 		($after | with_entries(.value -= $before[.key])) as $moved
-		| {$client, $means, $method} + $counted[0] + {$moved, evictions: $moved[$means]}')
+		| {$client, $means, $method} + $counted[0] + {$lost, $moved, evictions: ($moved[$means] // ($moved | add))}')
 }

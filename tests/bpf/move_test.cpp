@@ -90,6 +90,20 @@ TEST_P(Move, LeavesAloneWhatItDoesNotUnderstand) {
   EXPECT_EQ(moved(), 0U);
 }
 
+TEST_P(Move, SparesHttp10) {
+  for (const char* request :
+       {"GET / HTTP/1.0\r\n\r\n",
+        "GET /a/longer/path?with=words HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"}) {
+    dial();
+    client(request);
+    EXPECT_EQ(passed(ok(kDate + "Connection: keep-alive\r\n")),
+              ok(kDate + "Connection: keep-alive\r\n"))
+        << request;
+    client(Bytes(), TcpFlags::kRst);
+  }
+  EXPECT_EQ(moved(), 0U);
+}
+
 TEST_P(Move, TellsAConnectionOnce) {
   EXPECT_NE(answered(ok(kDate)), ok(kDate));
   client(kRequest);

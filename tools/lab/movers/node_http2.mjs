@@ -1,5 +1,7 @@
 // node http2 in the clear: four workers to a session; a worker that finds its session going away (as
-// after a GOAWAY) opens another, and streams that are open go on. See tally.mjs.
+// after a GOAWAY) opens another, and streams that are open go on. A stream that was refused, which is how
+// node says that its session had been told to go away before the stream was sent, was not processed
+// (RFC 9113, section 8.7) and is asked again. See tally.mjs.
 import http2 from "node:http2";
 import { body, method, runWorkers, url } from "./tally.mjs";
 
@@ -16,7 +18,7 @@ function sessionFor(number) {
 	return session;
 }
 
-const ask = (number) =>
+const askOnce = (number) =>
 	new Promise((resolve, reject) => {
 		const path = new URL(url).pathname;
 		const stream = sessionFor(number).request({ ":method": method, ":path": path });
@@ -32,5 +34,17 @@ const ask = (number) =>
 				: resolve({ status, body: Buffer.concat(pieces).toString() }));
 		stream.end(body);
 	});
+
+const refused = (error) => error.message.endsWith("NGHTTP2_REFUSED_STREAM");
+
+async function ask(number) {
+	for (;;) {
+		try {
+			return await askOnce(number);
+		} catch (error) {
+			if (!refused(error)) throw error;
+		}
+	}
+}
 
 runWorkers(ask);

@@ -3,7 +3,7 @@
 usage of each client: PROGRAM URL METHOD CONNECTIONS SECONDS THINK_MS
 
 It prints {"requests": N, "errors": N, "first_error": "..."}: requests are those that were answered,
-errors all else that its library let it see. Nobody here asks a second time.
+errors all else that its library let it see. Nobody here asks a second time what a server may have seen.
 """
 
 import json

@@ -60,15 +60,17 @@ def hey():
 
 
 def h2load():
-    """It does not dial again, so it runs as often as there is time. Of what it started all must succeed;
-    what it could not start, as its connections had ended, it calls failed too."""
+    """It does not dial again, so it runs as often as there is time. Of what it sent all must succeed;
+    what it could not send, as its connections had been told to go away, it calls failed too, and says
+    so a line each."""
     more = ["-d", str(body)] if post else []
     end, requests, lost, worst = time.monotonic() + float(seconds), 0, 0, ""
     while time.monotonic() < end:
         text = run("h2load", "-c", connections, "-m", "4", "-n", "10000", *more, url)
         started = number(r"(\d+) started", text)
         good = number(r"status codes: (\d+) 2xx", text)
-        bad = started - good if started else 1
+        unsent = len(re.findall("^Process Request Failure:", text, re.MULTILINE))
+        bad = started - unsent - good if started else 1
         requests, lost, worst = requests + good, lost + bad, worst or (text if bad else "")
     return requests, lost, worst
 
