@@ -72,8 +72,7 @@ MoveRates Mover::step(const MoveInput& input) {
 
   const double share = share_to_fraction(input.share);
   const bool floor_is_met = measured_share() >= share - slack(share);
-  MoveRates rates =
-      input.by_cap && floor_is_met ? by_cap(input) : by_share(share, input.rate);
+  MoveRates rates = input.by_cap && floor_is_met ? by_cap(input) : by_share(share, input.rate);
   rates.vm = rounded(rates.vm);
   rates.serverless = rounded(rates.serverless);
   return rates;
