@@ -15,16 +15,6 @@ struct wish {
 	__u8 cause; /* FLARE_SPILL_* */
 };
 
-/* Whether the agent has tended the weights lately enough for the share to hold. */
-static __always_inline int agent_is_alive(const struct flare_settings *set, __u64 now_ns)
-{
-	struct flare_heartbeat *heart = heartbeat_get();
-
-	/* a beat just after `now` was read is not an old one */
-	return heart && heart->beat_ns &&
-	       (heart->beat_ns >= now_ns || now_ns - heart->beat_ns <= set->heartbeat_bound_ns);
-}
-
 static __always_inline struct wish tier_choose(const struct flare_service *svc,
 					       struct flare_admission *adm,
 					       struct flare_service_counters *row, __u64 hash,

@@ -12,8 +12,7 @@
  */
 #pragma once
 
-#include "count.bpf.h"
-#include "select.bpf.h"
+#include "find.bpf.h"
 
 /* Where new values are put together: two of them are too much for the stack. */
 struct flow_scratch {
@@ -33,34 +32,6 @@ static __always_inline struct flow_scratch *flow_scratch_get(void)
 	__u32 zero = 0;
 
 	return bpf_map_lookup_elem(&flow_scratch, &zero);
-}
-
-static __always_inline struct flare_settings *settings_get(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&settings, &zero);
-}
-
-static __always_inline struct flare_admission *admission_find(__u32 service_id)
-{
-	return bpf_map_lookup_elem(&admission, &service_id);
-}
-
-/* What the VM tier works on or has waiting, by what stands for the service's load. */
-static __always_inline __s64 vm_in_flight(const struct flare_service *svc,
-					  const struct flare_admission *adm)
-{
-	if (svc->counting == FLARE_COUNTING_REPORTED)
-		return *(volatile __s64 *)&adm->reported;
-	return *(volatile __s64 *)&adm->in_flight[FLARE_TIER_VM];
-}
-
-static __always_inline struct flare_heartbeat *heartbeat_get(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&heartbeat, &zero);
 }
 
 /* Notes that there are flows, before there is one. Rarely: every packet on every CPU reads it. */

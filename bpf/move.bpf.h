@@ -10,39 +10,8 @@
 #pragma once
 
 #include "admit.bpf.h"
+#include "move_rule.bpf.h"
 #include "payload.bpf.h"
-
-/*
- * Whether the connection, which has just been answered, shall move. Which ones, and how many a
- * second, the agent says; that the VM tier is at its cap is known here. A connection is told once.
- */
-static __always_inline int move_wanted(const struct flare_service *svc, struct flare_admission *adm,
-				       const struct flare_turn *turn)
-{
-	struct flare_settings *set = settings_get();
-	__u8 tier = turn->tier & 1;
-	__u64 now_ns;
-
-	if (svc->move == FLARE_MOVE_NONE || !svc->move_interval_ns[tier] || turn->ended)
-		return 0;
-	if (svc->move_gated && svc->cap &&
-	    (vm_in_flight(svc, adm) >= svc->cap) != (tier == FLARE_TIER_VM))
-		return 0;
-	now_ns = bpf_ktime_get_ns();
-	if (!set || !agent_is_alive(set, now_ns))
-		return 0;
-	return bucket_take(&adm->move_time_ns[tier], now_ns, svc->move_interval_ns[tier],
-			   svc->move_depth_ns[tier]);
-}
-
-static __always_inline void move_count(struct flare_turn *turn, enum flare_means means)
-{
-	struct flare_service_counters *row = service_counters_find(turn->service_id);
-
-	turn->ended |= FLARE_TURN_MOVED;
-	if (row)
-		row->moved[turn->tier & 1][means & 3]++;
-}
 
 #define HEAD_BYTES 512 /* of an answer that are searched */
 #define LINE_WINDOW_BYTES 64 /* around the line, written as one piece */
@@ -166,16 +135,14 @@ static __always_inline int line_keeps_alive(const struct move_scratch *scratch)
 	       is_letter(head_at(scratch, at + 2), 'e') && is_letter(head_at(scratch, at + 3), 'p');
 }
 
-/* Loads the head of a message. Returns 0, or an error where it is shorter than `least` bytes. */
+/* Loads the head of a message. Returns 0, or an error where nothing can be read. */
 static __always_inline int head_load(hook_ctx *ctx, const struct packet *pkt,
-				     struct move_scratch *scratch, __u32 least)
+				     struct move_scratch *scratch)
 {
 	__u32 bytes = payload_bytes(pkt);
 
 	if (bytes > HEAD_BYTES)
 		bytes = HEAD_BYTES;
-	if (bytes < least)
-		return -1;
 	scratch->bytes = bytes;
 	scratch->connection = scratch->connection_end = 0;
 	scratch->date = scratch->date_end = 0;
@@ -252,7 +219,7 @@ __noinline int move_spare_http10(hook_ctx *ctx, const struct packet *pkt, struct
 	svc = service_of(&pkt->flow);
 	scratch = bpf_map_lookup_elem(&move_scratch, &zero);
 	if (!svc || svc->move == FLARE_MOVE_NONE || !scratch ||
-	    head_load(ctx, pkt, scratch, REQUEST_BYTES_MIN))
+	    head_load(ctx, pkt, scratch) || scratch->bytes < REQUEST_BYTES_MIN)
 		return 0;
 	walk.scratch = scratch;
 	bpf_loop(HEAD_BYTES, first_line_step, &walk, 0);
@@ -264,18 +231,26 @@ __noinline int move_spare_http10(hook_ctx *ctx, const struct packet *pkt, struct
 	return 0;
 }
 
-/* Tells the client of a connection to close it, in the header of this answer. */
+#define NOT_HTTP 1
+
+/*
+ * Tells the client of a connection to close it, in the header of this answer. Returns 0, -1 where
+ * this answer has no place for it, or NOT_HTTP where no answer will have one.
+ */
 __noinline int move_by_header(hook_ctx *ctx, const struct packet *pkt)
 {
 	__u32 zero = 0;
 	struct move_scratch *scratch = bpf_map_lookup_elem(&move_scratch, &zero);
 	struct line_walk walk = { .scratch = scratch };
 
-	if (!pkt || !scratch || head_load(ctx, pkt, scratch, LINE_WINDOW_BYTES))
+	if (!pkt || !scratch || head_load(ctx, pkt, scratch))
 		return -1;
-	if (scratch->head[0] != 'H' || scratch->head[1] != 'T' || scratch->head[2] != 'T' ||
-	    scratch->head[3] != 'P' || scratch->head[4] != '/' || scratch->head[5] != '1' ||
-	    scratch->head[9] == '1') /* 1xx: an interim answer, or another protocol's first words */
+	if (scratch->bytes < 5 || scratch->head[0] != 'H' || scratch->head[1] != 'T' ||
+	    scratch->head[2] != 'T' || scratch->head[3] != 'P' || scratch->head[4] != '/')
+		return NOT_HTTP;
+	/* 1xx: an interim answer, or another protocol's first words */
+	if (scratch->bytes < LINE_WINDOW_BYTES || scratch->head[5] != '1' ||
+	    scratch->head[9] == '1')
 		return -1;
 	bpf_loop(HEAD_BYTES, line_step, &walk, 0);
 	if (scratch->connection) {

@@ -100,19 +100,25 @@ __noinline int move_after_answer(hook_ctx *ctx, const struct packet *pkt, struct
 {
 	struct flare_admission *adm;
 	struct flare_service *svc;
+	int told;
 
 	if (!pkt || !turn || !client)
 		return 0;
 	adm = admission_find(turn->service_id);
 	svc = service_of(client);
-	if (!svc || !adm || turn->flags & FLARE_TURN_TLS || !move_wanted(svc, adm, turn))
+	if (!svc || !adm || turn->flags & FLARE_TURN_TLS || turn->ended & FLARE_TURN_HEADLESS ||
+	    !move_wanted(svc, adm, turn))
 		return 0;
 	if (turn->flags & FLARE_TURN_HTTP2) {
 		if (!shift_begin(ctx, pkt, turn, client))
 			move_count(turn, FLARE_MEANS_GOAWAY);
-	} else if (!move_by_header(ctx, pkt)) {
-		move_count(turn, FLARE_MEANS_HEADER);
+		return 0;
 	}
+	told = move_by_header(ctx, pkt);
+	if (!told)
+		move_count(turn, FLARE_MEANS_HEADER);
+	else if (told == NOT_HTTP)
+		turn->ended |= FLARE_TURN_HEADLESS;
 	return 0;
 }
 

@@ -31,31 +31,6 @@ static __always_inline int seq_after(__u32 a, __u32 b)
 	return (__s32)(a - b) > 0;
 }
 
-static __always_inline __u64 turn_tag(const struct flare_flow_key *client)
-{
-	struct flare_settings *set = settings_get();
-	__u64 tag = set ? flow_hash(client, set->hash_key) : 0;
-
-	return tag ? tag : 1;
-}
-
-static __always_inline struct flare_turn_set *turn_set_find(__u64 tag)
-{
-	__u32 index = (__u32)(tag >> 32) & (FLARE_TURN_SETS - 1);
-
-	return bpf_map_lookup_elem(&turns, &index);
-}
-
-static __always_inline struct flare_turn *turn_find(struct flare_turn_set *set, __u64 tag)
-{
-	int i;
-
-	for (i = 0; i < FLARE_TURN_WAYS; i++)
-		if (set->way[i].tag == tag)
-			return &set->way[i];
-	return NULL;
-}
-
 static __always_inline void in_flight_add(const struct flare_turn *turn, __s64 change)
 {
 	struct flare_admission *adm = admission_find(turn->service_id);
@@ -125,17 +100,6 @@ static __always_inline struct flare_turn *turn_take(struct flare_turn_set *set, 
 	}
 	taken->tag = tag;
 	return taken;
-}
-
-static __always_inline struct flare_service *service_of(const struct flare_flow_key *client)
-{
-	struct flare_service_key key = {
-		.addr = client->dst,
-		.port = client->dport,
-		.proto = client->proto,
-	};
-
-	return bpf_map_lookup_elem(&services, &key);
 }
 
 /* Gives the slot to the connection of `client`, which begins now or is seen for the first time. */

@@ -6,7 +6,7 @@
 #pragma once
 
 #ifdef __bpf__
-/* Only wire formats and UAPI are used, which never move: no CO-RE relocation is wanted. */
+/* Wire formats and UAPI never move: no CO-RE relocation is wanted. Sockets: socket.bpf.h. */
 #define BPF_NO_PRESERVE_ACCESS_INDEX
 #include "vmlinux.h"
 #include <bpf/bpf_endian.h>

@@ -99,7 +99,7 @@
 #define FLARE_MEANS(M)                                                                       \
 	M(HEADER, "header")  /* HTTP/1.x: Connection: close, written over a response header */ \
 	M(GOAWAY, "goaway")  /* cleartext HTTP/2: a GOAWAY frame behind a frame of the server */ \
-	M(RESET, "reset")    /* the rest: RST, idle between turns */
+	M(RESET, "reset")    /* TLS and the rest, idle between turns: RST */
 
 /* What holds for a service whose agent no longer beats: only cap and bucket, or nothing, spill. */
 #define FLARE_FALLBACKS(F)            \
@@ -474,7 +474,8 @@ FLARE_ASSERT_SIZE(struct flare_vm_flow, 16);
 #define FLARE_TURN_WHOLE	0x80 /* the connection is the request; FLARE_COUNTING_CONNECTIONS */
 /* Bits of flare_turn.ended, set by either direction. */
 #define FLARE_TURN_CLOSED	0x01 /* FIN of the server, or RST: the slot is the first to be reused */
-#define FLARE_TURN_MOVED	0x02 /* it was told to end, once (FLARE_MEANS_*), or must not be */
+#define FLARE_TURN_MOVED	0x02 /* it was told, or made, to end, once (FLARE_MEANS_*); or must not be */
+#define FLARE_TURN_HEADLESS	0x04 /* should have been told: its answers are not HTTP */
 
 /*
  * A connection whose requests are counted: a slot of `turns`, which is direct-mapped and lossy. It
@@ -496,7 +497,7 @@ struct flare_turn {
 	__u32 backend_id; /* 0: the VM tier of a receiver */
 	__u8 tier;
 	__u8 flags; /* client: FLARE_TURN_* */
-	__u8 ended; /* FLARE_TURN_CLOSED, FLARE_TURN_MOVED */
+	__u8 ended; /* FLARE_TURN_CLOSED, FLARE_TURN_MOVED, FLARE_TURN_HEADLESS */
 	__u8 zero;
 	__u32 streams; /* HTTP/2: requests in flight, changed by atomic adds alone; open_ns is 0 */
 };

@@ -173,6 +173,47 @@ TEST_P(Move, NeverReachesIntoTls) {
   EXPECT_EQ(moved(), 0U);
 }
 
+TEST_P(Move, NotesWhoseAnswersAreNoHttp) {
+  const auto headless = [this] {
+    int noted = 0;
+    for (std::uint32_t set = 0; set < FLARE_TURN_SETS; ++set) {
+      maps().turns.visit(set, [&noted](const flare_turn_set& ways) {
+        for (const flare_turn& turn : ways.way) noted += (turn.ended & FLARE_TURN_HEADLESS) != 0;
+      });
+    }
+    client(Bytes(), TcpFlags::kRst);
+    return noted;
+  };
+  answered("+OK\r\n");
+  EXPECT_EQ(headless(), 1);
+  answered("+OK this is no HTTP\r\n" + kDate + std::string(60, ' '));
+  EXPECT_EQ(headless(), 1);
+  answered(ok(""));
+  EXPECT_EQ(headless(), 0) << "HTTP, whose next answer may have a place";
+  answered("HTTP/1.1 204 No Content\r\n\r\n");
+  EXPECT_EQ(headless(), 0) << "as short as the first";
+  adjust([](flare_service& service) { service.move = FLARE_MOVE_NONE; });
+  answered("+OK\r\n");
+  EXPECT_EQ(headless(), 0) << "nothing asked for it to move";
+}
+
+TEST_P(Move, SpendsOneTokenOnAConnectionThatCannotBeTold) {
+  adjust([](flare_service& service) {
+    for (int tier = 0; tier < 2; ++tier) {
+      service.move_interval_ns[tier] = 3'600'000'000'000;
+      service.move_depth_ns[tier] = 2 * service.move_interval_ns[tier];
+    }
+  });
+  answered("+OK\r\n");
+  for (int i = 0; i < 3; ++i) {
+    client(kRequest);
+    passed("+OK\r\n");
+  }
+  client(Bytes(), TcpFlags::kRst);
+  EXPECT_NE(answered(ok(kDate)), ok(kDate)) << "the second token";
+  EXPECT_EQ(moved(), 1U);
+}
+
 INSTANTIATE_TEST_SUITE_P(Ways, Move, testing::ValuesIn(turn_ways()), turn_way_name);
 
 }  // namespace
