@@ -185,6 +185,10 @@ void check_policy(const Draft& draft, std::size_t i, Problems& problems) {
 /// Connections are told to end where an answer is seen.
 void check_move(const Draft& draft, std::size_t i, Problems& problems) {
   const ServiceConfig& service = draft.config.services[i];
+  if (service.move.idle && service.move.how == FLARE_MOVE_NONE) {
+    problems.refuse(draft.services[i].move_idle, key_of(i, "move_idle"),
+                    "resets of idle connections without move: close", "off, or move: close");
+  }
   if (service.move.how == FLARE_MOVE_NONE) return;
   if (service.protocol == Protocol::kUdp) {
     problems.refuse(draft.services[i].move, key_of(i, "move"),

@@ -18,6 +18,7 @@ struct ServicePlaces {
   Place policy;
   Place counting;
   Place min_share;
+  Place move_idle;
   Place capacity;  ///< line 0: not given
   Place workers;   ///< line 0: not given
   Place move;

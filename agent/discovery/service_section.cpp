@@ -132,6 +132,8 @@ std::vector<Field> policy_fields(ServiceConfig& service, ServicePlaces& places,
   };
   Field move = word_field("move", {"none", "close"}, service.move.how, problems);
   move.read = at_place(places.move, move.read);
+  Field move_idle = word_field("move_idle", {"off", "on"}, service.move.idle, problems);
+  move_idle.read = at_place(places.move_idle, move_idle.read);
   Field counting =
       word_field("counting", {"auto", "connections", "reported"}, service.counting, problems);
   counting.read = at_place(places.counting, counting.read);
@@ -149,6 +151,7 @@ std::vector<Field> policy_fields(ServiceConfig& service, ServicePlaces& places,
       counting,
       move,
       number_field("move_rate", {0.001, 1, "of a tier's requests"}, service.move.rate, problems),
+      move_idle,
       floor,
       capacity,
       workers,
@@ -191,7 +194,7 @@ void read_service(const YamlNode& node, const std::string& key, Draft& draft, Pr
   ServiceConfig service;
   ServicePlaces places;
   places.service = places.name = places.frontend = places.policy = places.counting =
-      places.min_share = places.serverless = node.place;
+      places.move_idle = places.min_share = places.serverless = node.place;
   std::vector<Field> fields = identity_fields(service, places, problems);
   for (auto& more :
        {policy_fields(service, places, problems), serverless_fields(service, places, problems)}) {

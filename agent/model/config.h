@@ -50,6 +50,7 @@ struct FormulaConfig {
 struct MoveConfig {
   flare_move how = FLARE_MOVE_NONE;
   double rate = 0.25;  ///< of a tier's requests whose connections are told to end, at most
+  bool idle = false;   ///< idle connections that cannot be told, as those of TLS, are reset
 };
 
 struct ServiceConfig {

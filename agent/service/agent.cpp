@@ -54,6 +54,7 @@ Agent::Agent(const Parts& parts, AgentFiles files, const HashKey& hash_key)
       services_(parts.tables, parts.log, hash_key),
       interfaces_(parts.datapath, parts.log),
       sweep_(parts.datapath.maps()),
+      idle_moves_(parts.datapath.maps(), parts.log),
       started_ns_(parts.clock.now_ns()) {}
 
 Result<void> Agent::fill(const Config& config) {
@@ -65,7 +66,10 @@ Result<void> Agent::fill(const Config& config) {
   return services_.tick(parts_.clock.now_ns(), 0);
 }
 
-Result<void> Agent::attach() { return interfaces_.apply(config_.interfaces); }
+Result<void> Agent::attach() {
+  idle_moves_.load(config_.agent.pin_dir);
+  return interfaces_.apply(config_.interfaces);
+}
 
 Result<void> Agent::listen() {
   auto timers = start_timers();
@@ -149,7 +153,11 @@ void Agent::on_sweep() {
 }
 
 /// A failure shows in the tick, too, which writes the same entries.
-void Agent::on_move() { static_cast<void>(services_.move(parts_.clock.now_ns())); }
+void Agent::on_move() {
+  const std::uint64_t now_ns = parts_.clock.now_ns();
+  static_cast<void>(services_.move(now_ns));
+  idle_moves_.step(config_, now_ns);
+}
 
 /// What the datapath could not see the end of is told, as it was load that was not there.
 void Agent::on_recount() {

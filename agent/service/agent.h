@@ -19,6 +19,7 @@
 #include "loop/signals.h"
 #include "loop/timer.h"
 #include "service/commands.h"
+#include "service/idle_moves.h"
 #include "service/interfaces.h"
 #include "service/service_set.h"
 
@@ -49,7 +50,7 @@ class Agent final : public Operations {
 
   /// Fills the maps.
   Result<void> fill(const Config& config);
-  /// Attaches: packets arrive from here on.
+  /// Attaches: packets arrive from here on. The last that needs CAP_PERFMON.
   Result<void> attach();
   /// Starts timers, signals, the file watch and the control socket.
   Result<void> listen();
@@ -81,6 +82,7 @@ class Agent final : public Operations {
   ServiceSet services_;
   Interfaces interfaces_;
   FlowSweep sweep_;
+  IdleMoves idle_moves_;
   std::uint64_t started_ns_;
   std::uint64_t reloads_ = 0;
   bool tick_failed_ = false;

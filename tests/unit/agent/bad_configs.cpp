@@ -199,6 +199,8 @@ const std::vector<BadConfig> kTogetherCases{
   {"UnknownMove", "policy: formula", "policy: formula\n    move: request", "9:11", "services[0].move", "accepted: none, close"},
   {"MoveForUdp", "protocol: udp", "protocol: udp\n    move: close", "22:11", "services[1].move", "moving connections of UDP, which has none; accepted: none"},
   {"MoveWithConnections", "policy: formula", "policy: formula\n    counting: connections\n    move: close", "10:11", "services[0].move", "move close with counting connections, which sees no answers"},
+  {"UnknownMoveIdle", "policy: formula", "policy: formula\n    move: close\n    move_idle: yes", "10:16", "services[0].move_idle", "accepted: off, on"},
+  {"MoveIdleWithoutMove", "policy: formula", "policy: formula\n    move_idle: on", "9:16", "services[0].move_idle", "resets of idle connections without move: close; accepted: off, or move: close"},
   {"MoveRateOfNothing", "policy: formula", "policy: formula\n    move_rate: 0", "9:16", "services[0].move_rate", "0.001 to 1"},
   {"CapForUdp", "protocol: udp", "protocol: udp\n    policy: cap\n    workers: 4", "22:13", "services[1].policy", "a cap on requests for UDP"},
   {"WorkersForUdp", "protocol: udp", "protocol: udp\n    workers: 4", "22:14", "services[1].workers", "formula or observe, without workers"},
