@@ -284,6 +284,7 @@ TEST_F(IdleResetTest, KeepsTheRateOfTheService) {
   service_.move_depth_ns[FLARE_TIER_VM] = 2 * 3600 * kSecond;
   put_service("127.0.0.1:8443");
   std::vector<Connection> idle;
+  idle.reserve(5);
   for (int i = 0; i < 5; ++i) idle.push_back(connect(listener, "127.0.0.1:8443"));
   EXPECT_EQ(run_once().reset, 2U);
   EXPECT_EQ(run_once().reset, 0U);
