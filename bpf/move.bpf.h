@@ -218,8 +218,8 @@ __noinline int move_spare_http10(hook_ctx *ctx, const struct packet *pkt, struct
 		return 0;
 	svc = service_of(&pkt->flow);
 	scratch = bpf_map_lookup_elem(&move_scratch, &zero);
-	if (!svc || svc->move == FLARE_MOVE_NONE || !scratch ||
-	    head_load(ctx, pkt, scratch) || scratch->bytes < REQUEST_BYTES_MIN)
+	if (!svc || svc->move == FLARE_MOVE_NONE || !scratch || head_load(ctx, pkt, scratch) ||
+	    scratch->bytes < REQUEST_BYTES_MIN)
 		return 0;
 	walk.scratch = scratch;
 	bpf_loop(HEAD_BYTES, first_line_step, &walk, 0);

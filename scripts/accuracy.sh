@@ -36,14 +36,8 @@ read -ra groups_on <<<"${FLARE_ACCURACY_GROUPS:-http tls client proxy h2 grpc re
 read -ra groups_off <<<"${FLARE_ACCURACY_GROUPS_OFF:-http tls h2 loss}"
 export FLARE_LAB_PREFIX=${FLARE_LAB_PREFIX:-flare-acc-}
 
-if [ "$(id -u)" != 0 ]; then
-	echo "$0: network namespaces and BPF programs need root" >&2
-	exit 1
-fi
-
-work=$(mktemp -d)
-readonly work pins=/sys/fs/bpf/${FLARE_LAB_PREFIX%-}
-
+# shellcheck source=scripts/lib/lab_run.sh
+source scripts/lib/lab_run.sh
 # shellcheck source=scripts/accuracy/lab.sh
 source scripts/accuracy/lab.sh
 # shellcheck source=scripts/accuracy/servers.sh
@@ -56,17 +50,6 @@ source scripts/accuracy/workloads.sh
 source scripts/accuracy/gauge.sh
 # shellcheck source=scripts/accuracy/latency.sh
 source scripts/accuracy/latency.sh
-
-clean_up() {
-	local status=$?
-	trap '' INT TERM
-	end_all
-	rm -rf "$work"
-	exit "$status"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
 
 run_groups() {
 	local group
@@ -89,14 +72,14 @@ counts() {
 			scripts/lab.sh up
 			set_offloads "$attach" "$offloads"
 			start_servers
-			start_flare "$attach" "${services[@]}"
+			start_counting "$attach" "${services[@]}"
 			await_servers
 			if [ "$offloads" = off ]; then
 				run_groups "${groups_off[@]}"
 			else
 				run_groups "${groups_on[@]}"
 			fi
-			end_all
+			tear_down
 		done
 	done
 }

@@ -40,7 +40,7 @@ gauge() {
 		--before "$before" --after "$after" --rates "$work/rates.csv" >/dev/null
 	scripts/lab.sh up
 	start vm gauge.log "${prompt[@]}" "${backend_438[@]}" --listen "$host:$gauge_port"
-	start_flare "${attaches[0]}" gauge $gauge_port
+	start_counting "${attaches[0]}" gauge $gauge_port
 	await_port $gauge_port
 
 	sample_gauge >"$work/samples.json" 2>"$work/sampler.log" &
@@ -53,7 +53,7 @@ gauge() {
 	end_process "$sampler"
 	unset 'started[-1]'
 	compare_gauges "$began" "$before" "$after"
-	end_all
+	tear_down
 }
 
 # replay RATES LEAD_IN MODE PORT: each request on a connection of its own.

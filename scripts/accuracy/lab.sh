@@ -1,38 +1,7 @@
 #!/usr/bin/env bash
-# Sourced by scripts/accuracy.sh: namespaces, processes, Flare on the VM, offloads, loss.
+# Sourced by scripts/accuracy.sh, on top of scripts/lib/lab_run.sh: Flare on the VM, offloads, loss.
 # shellcheck disable=SC2154,SC2034 # variables of the files that it is sourced with
 set -euo pipefail
-
-started=() # by pid
-
-on() {
-	scripts/lab.sh run "$@"
-}
-flarectl() {
-	on vm "$bin/flarectl" --pin-dir "$pins" --socket "$work/flared.sock" "$@"
-}
-
-# start HOST LOG COMMAND...: in the background.
-start() {
-	local where=$1 log=$2
-	shift 2
-	scripts/lab.sh run "$where" "$@" >"$work/$log" 2>&1 &
-	started+=($!)
-}
-
-# end_process PID: asks, and waits up to 5 s before it insists.
-end_process() {
-	local pid=$1 try
-	kill -TERM "$pid" 2>/dev/null || return 0
-	for try in {1..50}; do
-		kill -0 "$pid" 2>/dev/null || break
-		sleep 0.1
-	done
-	if kill -KILL "$pid" 2>/dev/null; then
-		echo "process $pid did not end by itself after $((try / 10)) s" >&2
-	fi
-	wait "$pid" 2>/dev/null || true
-}
 
 # Ends what was started last.
 end_newest() {
@@ -40,38 +9,21 @@ end_newest() {
 	unset 'started[-1]'
 }
 
-end_all() {
-	while [ ${#started[@]} -gt 0 ]; do
-		end_newest
-	done
-	if [ -d "$pins" ]; then
-		flarectl detach --yes >/dev/null || echo "flarectl could not detach; see $pins" >&2
-		find "$pins" -depth -type d -empty -delete 2>/dev/null || true
-	fi
+# Ends all that runs, and takes the namespaces away.
+tear_down() {
+	end_all
+	detach
 	scripts/lab.sh down
 }
 
-# await WHAT COMMAND...: until it succeeds, 10 s at most.
-await() {
-	local what=$1 try
-	shift
-	for try in {1..100}; do
-		if "$@" >/dev/null 2>&1; then return 0; fi
-		sleep 0.1
-	done
-	echo "$what is not ready after $((try / 10)) s" >&2
-	tail -n 20 "$work"/*.log >&2
-	exit 1
-}
 await_port() {
 	await "port $1" on client timeout 1 bash -c "</dev/tcp/$host/$1"
 }
 
-# start_flare ATTACH [NAME PORT]...: services that are counted and never spilled.
-start_flare() {
+# start_counting ATTACH [NAME PORT]...: services that are counted and never spilled.
+start_counting() {
 	local attach=$1
 	shift
-	mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf
 	{
 		printf 'interfaces:\n  - {name: eth0, mode: %s}\nservices:\n' "$attach"
 		while [ $# -gt 0 ]; do
@@ -81,8 +33,7 @@ start_flare() {
 		printf 'agent: {control_socket: %s, state_dir: %s, pin_dir: %s}\n' \
 			"$work/flared.sock" "$work/state" "$pins"
 	} >"$work/flare.yaml"
-	start vm flared.log "$bin/flared" --config "$work/flare.yaml"
-	await flared flarectl status
+	start_flare
 }
 
 # shown SERVICE FILTER: what flarectl shows of a service.

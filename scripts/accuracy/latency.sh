@@ -13,7 +13,7 @@ latency() {
 		list+=("level-$level" $((++port)))
 	done
 	scripts/lab.sh up
-	start_flare "$attach" "${list[@]}"
+	start_counting "$attach" "${list[@]}"
 	echo
 	printf '%-8s %9s %9s %10s %10s %8s\n' load requests quantile "server ms" datapath off
 	port=8090
@@ -24,7 +24,7 @@ latency() {
 		read -r level counted logged <<<"$count"
 		check "$level %: requests in the histogram" "$counted" -eq "$logged"
 	done
-	end_all
+	tear_down
 }
 
 # one_level PERCENT PORT: prints its quantiles, and adds what both sides have counted to `counts`.

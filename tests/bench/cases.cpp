@@ -177,10 +177,11 @@ Case spill_new(const Setting& with, bool full) {
 void add_calm_cases(Phase& phase, flare_hook hook) {
   const Setting tcp4{hook, Family::kV4, Protocol::kTcp}, tcp6{hook, Family::kV6, Protocol::kTcp},
       udp4{hook, Family::kV4, Protocol::kUdp};
-  for (Case made : {other_protocol(tcp4), not_ours(tcp4), other_port(tcp4), nat_range(tcp4),
-                    vm_known(tcp4, 1, 0), vm_known(tcp4, k64Ki, 0), vm_new(tcp4, 0), not_ours(tcp6),
-                    other_port(tcp6), vm_known(tcp6, 1, 0), vm_known(tcp6, k64Ki, 0),
-                    vm_new(tcp6, 0), vm_known(udp4, 1, 0), vm_new(udp4, 0)})
+  for (Case made :
+       {other_protocol(tcp4), not_ours(tcp4), other_port(tcp4), nat_range(tcp4),
+        vm_known(tcp4, 1, 0), vm_known(tcp4, k64Ki, 0), vm_known(tcp4, k1Mi, 0), vm_new(tcp4, 0),
+        not_ours(tcp6), other_port(tcp6), vm_known(tcp6, 1, 0), vm_known(tcp6, k64Ki, 0),
+        vm_new(tcp6, 0), vm_known(udp4, 1, 0), vm_new(udp4, 0)})
     phase.cases.push_back(std::move(made));
 }
 
