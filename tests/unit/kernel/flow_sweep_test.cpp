@@ -9,14 +9,11 @@ namespace {
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kNow = 100'000 * kSecond;
 
-class FlowSweepTest : public KernelTest {
+class FlowSweepTest : public LoadedTest {
  protected:
   void SetUp() override {
-    KernelTest::SetUp();
+    LoadedTest::SetUp();
     if (IsSkipped() || HasFatalFailure()) return;
-    auto datapath = Datapath::load(options_);
-    ASSERT_OK(datapath);
-    datapath_.emplace(*std::move(datapath));
     flare_settings settings{};
     settings.tcp_handshake_ns = 20 * kSecond;
     settings.tcp_established_ns = 3600 * kSecond;
@@ -26,11 +23,6 @@ class FlowSweepTest : public KernelTest {
     settings.udp_replied_ns = 120 * kSecond;
     ASSERT_OK(maps().settings.update(0, settings));
   }
-  void TearDown() override {
-    datapath_.reset();
-    KernelTest::TearDown();
-  }
-  const Maps& maps() const { return datapath_->maps(); }
 
   static flare_flow_key client_key(__u16 port) {
     flare_flow_key key{};
@@ -88,8 +80,6 @@ class FlowSweepTest : public KernelTest {
   }
   std::uint64_t active() const { return maps().admission.get(1, &flare_admission::active); }
   std::uint64_t flow_entries() const { return *maps().flows.count(); }
-
-  std::optional<Datapath> datapath_;
 };
 
 TEST_F(FlowSweepTest, DeletesBothEntriesOfExpiredFlowsOnly) {

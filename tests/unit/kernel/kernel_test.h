@@ -9,6 +9,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "base/unique_fd.h"
@@ -74,5 +75,24 @@ class KernelTest : public testing::Test {
 /// The value, or a failure with the error's words.
 #define ASSERT_OK(result) ASSERT_TRUE(result) << (result).error().message()
 #define EXPECT_OK(result) EXPECT_TRUE(result) << (result).error().message()
+
+/// The same with the datapath loaded: its maps, and nothing attached.
+class LoadedTest : public KernelTest {
+ protected:
+  void SetUp() override {
+    KernelTest::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    auto datapath = Datapath::load(options_);
+    ASSERT_OK(datapath);
+    datapath_.emplace(*std::move(datapath));
+  }
+  void TearDown() override {
+    datapath_.reset();
+    KernelTest::TearDown();
+  }
+  const Maps& maps() const { return datapath_->maps(); }
+
+  std::optional<Datapath> datapath_;
+};
 
 }  // namespace flare

@@ -9,24 +9,16 @@ namespace {
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kNow = 100'000 * kSecond;
 
-class ShiftSweepTest : public KernelTest {
+class ShiftSweepTest : public LoadedTest {
  protected:
   void SetUp() override {
-    KernelTest::SetUp();
+    LoadedTest::SetUp();
     if (IsSkipped() || HasFatalFailure()) return;
-    auto datapath = Datapath::load(options_);
-    ASSERT_OK(datapath);
-    datapath_.emplace(*std::move(datapath));
     flare_settings settings{};
     settings.tcp_closing_ns = 60 * kSecond;
     settings.tcp_established_ns = 3600 * kSecond;
     ASSERT_OK(maps().settings.update(0, settings));
   }
-  void TearDown() override {
-    datapath_.reset();
-    KernelTest::TearDown();
-  }
-  const Maps& maps() const { return datapath_->maps(); }
   void add(std::uint16_t port, std::uint32_t ended, std::uint64_t silent_s) {
     flare_flow_key key{};
     key.sport = port;
@@ -42,7 +34,6 @@ class ShiftSweepTest : public KernelTest {
     key.sport = port;
     return maps().shifts.lookup(key).has_value();
   }
-  std::optional<Datapath> datapath_;
 };
 
 TEST_F(ShiftSweepTest, RemovesWhatHasEndedAndWasSilent) {

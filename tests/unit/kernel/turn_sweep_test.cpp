@@ -10,21 +10,8 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kNow = 100'000 * kSecond;
 constexpr std::uint64_t kSilence = 300 * kSecond;
 
-class TurnSweepTest : public KernelTest {
+class TurnSweepTest : public LoadedTest {
  protected:
-  void SetUp() override {
-    KernelTest::SetUp();
-    if (IsSkipped() || HasFatalFailure()) return;
-    auto datapath = Datapath::load(options_);
-    ASSERT_OK(datapath);
-    datapath_.emplace(*std::move(datapath));
-  }
-  void TearDown() override {
-    datapath_.reset();
-    KernelTest::TearDown();
-  }
-  const Maps& maps() const { return datapath_->maps(); }
-
   /// A connection in slot `set`, whose last packet came `silent_s` ago.
   void add_turn(std::uint32_t set, std::uint32_t service_id, flare_tier tier, bool open,
                 std::uint64_t silent_s) {
@@ -45,8 +32,6 @@ class TurnSweepTest : public KernelTest {
   std::int64_t in_flight(std::uint32_t service_id, flare_tier tier) const {
     return static_cast<std::int64_t>(maps().admission.read(service_id).in_flight[tier]);
   }
-
-  std::optional<Datapath> datapath_;
 };
 
 TEST_F(TurnSweepTest, EndsWhatHasVanishedAndNothingElse) {
@@ -87,6 +72,18 @@ TEST_F(TurnSweepTest, FreesTheSlotsOfAServiceThatIsGone) {
   EXPECT_EQ(maps().turns.read(1).way[1].tag, 0U);
   EXPECT_EQ(maps().turns.read(1).way[1].open_ns, 0U);
   EXPECT_EQ(maps().turns.read(2).way[2].tag, 3U);
+}
+
+TEST_F(TurnSweepTest, CountsTheStreamsOfHttp2) {
+  add_turn(1, 1, FLARE_TIER_VM, false, 10);
+  maps().turns.visit(1, [](flare_turn_set& ways) { ways.way[1].streams = 5; });
+  set_in_flight(1, FLARE_TIER_VM, 9);
+  EXPECT_EQ(sweep_turns(maps(), kNow, kSilence).open, 5U);
+  EXPECT_EQ(in_flight(1, FLARE_TIER_VM), 5) << "corrected";
+  const TurnReport report = sweep_turns(maps(), kNow + kSilence, kSilence);
+  EXPECT_EQ(report.vanished, 5U);
+  EXPECT_EQ(in_flight(1, FLARE_TIER_VM), 0);
+  EXPECT_EQ(sweep_turns(maps(), kNow + kSilence, kSilence).vanished, 0U);
 }
 
 }  // namespace
