@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# For the scripts that measure in the lab's namespaces (demo.sh, robustness.sh, keepalive.sh), to be
-# sourced by them: starting and ending what runs in the background, flared with a configuration, and
-# leaving nothing behind, also after Ctrl-C. The caller has set `bin` and FLARE_LAB_PREFIX.
+# For the scripts that measure in the lab's namespaces (demo.sh, robustness.sh, keepalive.sh,
+# accuracy.sh), to be sourced by them: starting and ending what runs in the background, flared with a
+# configuration, and leaving nothing behind, also after Ctrl-C. The caller has set `bin` and
+# FLARE_LAB_PREFIX.
 
 : "${bin:?is set by the script that sources this}"
 if [ "$(id -u)" != 0 ]; then
@@ -78,9 +79,9 @@ trap 'exit 143' TERM
 
 # start HOST LOG COMMAND...: in the background.
 start() {
-	local host=$1 log=$2
+	local where=$1 log=$2
 	shift 2
-	scripts/lab.sh run "$host" "$@" >"$work/$log" 2>&1 & # not by on(): its pid would be a shell's
+	scripts/lab.sh run "$where" "$@" >"$work/$log" 2>&1 & # not by on(): its pid would be a shell's
 	started+=($!)
 }
 
