@@ -56,8 +56,8 @@ __noinline int turn_client(hook_ctx *ctx, const struct packet *pkt, __u32 servic
 	seq = bpf_ntohl(pkt->tcp_seq);
 	if (pkt->tcp_flags & TCP_SYN) {
 		seq++;
-		if (!turn || turn->ended & FLARE_TURN_CLOSED || turn->requests ||
-		    turn->client_end != seq) {
+		if (!turn || turn->ended & FLARE_TURN_CLOSED || turn->client_end != seq ||
+		    (turn->requests && !(turn->flags & FLARE_TURN_WHOLE))) {
 			if (!turn)
 				turn = turn_take(set, tag);
 			turn_reset(turn, &pkt->flow, service_id, backend_id);

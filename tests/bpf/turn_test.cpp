@@ -270,6 +270,8 @@ TEST_P(Turns, AreConnectionsWhereTheServiceSaysSo) {
   adjust([](flare_service& service) { service.counting = FLARE_COUNTING_CONNECTIONS; });
   dial();
   expect(1, 0, 0, "open");
+  client(Bytes(), TcpFlags::kSyn, 1000);
+  expect(1, 0, 0, "a SYN that is sent again");
   for (int i = 0; i < 3; ++i) {
     client(kRequest);
     server(kAnswer);
