@@ -293,7 +293,6 @@ static __always_inline int http2_place(struct http2_walk *walk, struct flare_htt
 static __always_inline void http2_account(struct http2_walk *walk, const struct packet *pkt)
 {
 	struct flare_turn *turn = walk->turn;
-	struct turn_rows rows;
 	__u32 ended = walk->steps->answered + walk->steps->cancelled;
 
 	if (walk->steps->begun) {
@@ -306,19 +305,8 @@ static __always_inline void http2_account(struct http2_walk *walk, const struct 
 		return;
 	__sync_fetch_and_add(&turn->streams, walk->steps->opened - ended);
 	in_flight_add(turn, (__s64)walk->steps->opened - (__s64)ended);
-	rows = turn_rows_find(turn);
-	if (rows.tier) {
-		rows.tier->requests += walk->steps->begun;
-		rows.tier->answers += walk->steps->answered;
-		rows.tier->abandoned +=
-			walk->steps->begun - walk->steps->opened + walk->steps->cancelled;
-	}
-	if (rows.backend) {
-		rows.backend->requests += walk->steps->begun;
-		rows.backend->answers += walk->steps->answered;
-		rows.backend->abandoned +=
-			walk->steps->begun - walk->steps->opened + walk->steps->cancelled;
-	}
+	turn_tally(turn, walk->steps->begun, walk->steps->answered,
+		   walk->steps->begun - walk->steps->opened + walk->steps->cancelled);
 }
 
 static __always_inline struct flare_http2 *http2_find(__u64 tag)

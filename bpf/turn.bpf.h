@@ -39,30 +39,33 @@ static __always_inline void in_flight_add(const struct flare_turn *turn, __s64 c
 		__sync_fetch_and_add(&adm->in_flight[turn->tier & 1], change);
 }
 
-/* What a request's begin or end adds to, of a service and of its backend. */
-struct turn_rows {
-	struct flare_traffic *tier, *backend;
-};
+static __always_inline void traffic_tally(struct flare_traffic *traffic, __u32 begun,
+					  __u32 answered, __u32 abandoned)
+{
+	traffic->requests += begun;
+	traffic->answers += answered;
+	traffic->abandoned += abandoned;
+}
 
-static __always_inline struct turn_rows turn_rows_find(const struct flare_turn *turn)
+/* Adds requests that began and ended to the counts of the service's tier and of the backend. */
+static __always_inline void turn_tally(const struct flare_turn *turn, __u32 begun, __u32 answered,
+				       __u32 abandoned)
 {
 	struct flare_service_counters *row = service_counters_find(turn->service_id);
-	struct flare_backend_counters *backend = NULL;
-	struct turn_rows rows = {};
+	struct flare_backend_counters *backend;
 
-	if (turn->backend_id)
-		backend = backend_counters_find(turn->backend_id);
 	if (row)
-		rows.tier = &row->tier[turn->tier & 1];
+		traffic_tally(&row->tier[turn->tier & 1], begun, answered, abandoned);
+	if (!turn->backend_id)
+		return;
+	backend = backend_counters_find(turn->backend_id);
 	if (backend)
-		rows.backend = &backend->traffic;
-	return rows;
+		traffic_tally(&backend->traffic, begun, answered, abandoned);
 }
 
 /* Ends the open requests, if there are any, without an answer. */
 static __always_inline void turn_abandon(struct flare_turn *turn)
 {
-	struct turn_rows rows;
 	__u32 open = 0;
 
 	if (*(volatile __u64 *)&turn->open_ns)
@@ -72,11 +75,7 @@ static __always_inline void turn_abandon(struct flare_turn *turn)
 	if (!open)
 		return;
 	in_flight_add(turn, -(__s64)open);
-	rows = turn_rows_find(turn);
-	if (rows.tier)
-		rows.tier->abandoned += open;
-	if (rows.backend)
-		rows.backend->abandoned += open;
+	turn_tally(turn, 0, 0, open);
 }
 
 /*
@@ -178,12 +177,10 @@ static __always_inline void turn_requests_add(struct flare_turn *turn, __u32 req
 __noinline int turn_begin(struct flare_turn *turn, const struct flare_flow_key *client)
 {
 	__u64 now_ns = bpf_ktime_get_ns();
-	struct turn_rows rows;
 	__u64 unanswered;
 
 	if (!turn || !client)
 		return 0;
-	rows = turn_rows_find(turn);
 	requests_charge(turn, client, 1, now_ns);
 	turn->flags |= FLARE_TURN_COUNTED;
 	turn->snap = *(volatile __u32 *)&turn->server_end;
@@ -191,21 +188,13 @@ __noinline int turn_begin(struct flare_turn *turn, const struct flare_flow_key *
 	unanswered = __sync_lock_test_and_set(&turn->open_ns, now_ns);
 	if (!unanswered)
 		in_flight_add(turn, 1);
-	if (rows.tier) {
-		rows.tier->requests++;
-		rows.tier->abandoned += !!unanswered;
-	}
-	if (rows.backend) {
-		rows.backend->requests++;
-		rows.backend->abandoned += !!unanswered;
-	}
+	turn_tally(turn, 1, 0, !!unanswered);
 	return 0;
 }
 
 /* The first byte of an answer. Returns whether a request was open. */
 static __always_inline int turn_answer(struct flare_turn *turn)
 {
-	struct turn_rows rows;
 	__u64 begun_ns, now_ns;
 
 	if (!*(volatile __u64 *)&turn->open_ns)
@@ -214,11 +203,7 @@ static __always_inline int turn_answer(struct flare_turn *turn)
 	if (!begun_ns)
 		return 0;
 	in_flight_add(turn, -1);
-	rows = turn_rows_find(turn);
-	if (rows.tier)
-		rows.tier->answers++;
-	if (rows.backend)
-		rows.backend->answers++;
+	turn_tally(turn, 0, 1, 0);
 	if (turn->flags & FLARE_TURN_WHOLE)
 		return 1; /* how long a connection lives is no latency */
 	now_ns = bpf_ktime_get_ns();

@@ -1,5 +1,4 @@
 // Idle connections of TLS follow the load: the real agent, the real walk over the VM's sockets.
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
@@ -38,16 +37,9 @@ class IdleMove : public testing::TestWithParam<LabCase> {
   }
   /// Dials, is greeted, and shakes hands, as it looks.
   UniqueFd dial(char tier) const {
-    auto socket = connect_from(lab.name("client"), frontend(), Protocol::kTcp);
-    if (!socket) return {};
-    const timeval patience{5, 0};
-    EXPECT_EQ(::fcntl(socket->get(), F_SETFL, 0), 0) << "blocking";
-    EXPECT_EQ(::setsockopt(socket->get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
-    char tag = 0;
-    EXPECT_EQ(::recv(socket->get(), &tag, 1, 0), 1);
-    EXPECT_EQ(tag, tier);
-    EXPECT_TRUE(ask(*socket, kHandshake));
-    return *std::move(socket);
+    UniqueFd socket = dial_echo(lab.name("client"), frontend(), tier);
+    EXPECT_TRUE(ask(socket, kHandshake));
+    return socket;
   }
   /// One request and its answer. False where the connection has ended.
   static bool ask(const UniqueFd& socket, char type = kData) {

@@ -1,5 +1,4 @@
 // Open connections are told to end: real sockets, the real agent, a server that echoes.
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
@@ -50,15 +49,7 @@ class MoveOpen : public testing::TestWithParam<LabCase> {
   static std::string backend() {
     return GetParam().v4 ? "203.0.113.10:8080" : "[2001:db8:3::10]:8080";
   }
-  UniqueFd dial(char tier) const {
-    auto socket = connect_from(lab.name("client"), frontend(), Protocol::kTcp);
-    if (!socket) return {};
-    const timeval patience{5, 0};
-    EXPECT_EQ(::fcntl(socket->get(), F_SETFL, 0), 0) << "blocking";
-    EXPECT_EQ(::setsockopt(socket->get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
-    EXPECT_EQ(receive(*socket, 1), std::string(1, tier));
-    return *std::move(socket);
-  }
+  UniqueFd dial(char tier) const { return dial_echo(lab.name("client"), frontend(), tier); }
   static std::string receive(const UniqueFd& socket, std::size_t bytes) {
     std::string got(bytes, 0);
     const ssize_t count = ::recv(socket.get(), got.data(), got.size(), MSG_WAITALL);

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -201,6 +202,19 @@ std::optional<UniqueFd> connect_from(const std::string& network_namespace,
   ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &length);
   if (error != 0) return {};
   return socket;
+}
+
+UniqueFd dial_echo(const std::string& network_namespace, const std::string& endpoint, char tag) {
+  auto socket = connect_from(network_namespace, endpoint, Protocol::kTcp);
+  EXPECT_TRUE(socket) << "cannot connect to " << endpoint;
+  if (!socket) return {};
+  const timeval patience{5, 0};
+  EXPECT_EQ(::fcntl(socket->get(), F_SETFL, 0), 0) << "blocking";
+  EXPECT_EQ(::setsockopt(socket->get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+  char greeting = 0;
+  EXPECT_EQ(::recv(socket->get(), &greeting, 1, 0), 1);
+  EXPECT_EQ(greeting, tag);
+  return *std::move(socket);
 }
 
 char who_answers(const std::string& network_namespace, const std::string& endpoint,

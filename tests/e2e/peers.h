@@ -44,6 +44,10 @@ std::optional<UniqueFd> connect_from(const std::string& network_namespace,
                                      const std::string& endpoint, Protocol protocol,
                                      double seconds = 5);
 
+/// A blocking TCP connection to an echo server, which must have greeted it with `tag`. It gives up
+/// a receive after 5 s. Empty, and a failed expectation, where it could not connect.
+UniqueFd dial_echo(const std::string& network_namespace, const std::string& endpoint, char tag);
+
 /// The tag of whoever answers a new connection (TCP) or a datagram (UDP); '-' for nobody.
 char who_answers(const std::string& network_namespace, const std::string& endpoint,
                  Protocol protocol, double seconds = 5);

@@ -28,20 +28,8 @@ bool keep_only_bpf_and_net_admin() {
   return ::syscall(SYS_capset, &header, data) == 0;
 }
 
-class AttachTest : public KernelTest {
+class AttachTest : public LoadedTest {
  protected:
-  void SetUp() override {
-    KernelTest::SetUp();
-    if (IsSkipped() || HasFatalFailure()) return;
-    auto datapath = Datapath::load(options_);
-    ASSERT_OK(datapath);
-    datapath_.emplace(*std::move(datapath));
-  }
-  void TearDown() override {
-    datapath_.reset();
-    KernelTest::TearDown();
-  }
-
   /// hook -> "via program", for all that is attached.
   std::map<std::string, std::string> attached() const {
     std::map<std::string, std::string> found;
@@ -67,8 +55,6 @@ class AttachTest : public KernelTest {
       {"fc0 tc-egress", "link flare_tc_egress"}};
   static inline const std::map<std::string, std::string> kClsact{
       {"fc0 tc-ingress", "clsact flare_tc_ingress"}, {"fc0 tc-egress", "clsact flare_tc_egress"}};
-
-  std::optional<Datapath> datapath_;
 };
 
 TEST_F(AttachTest, RunsInTcOnAVethByItself) {
