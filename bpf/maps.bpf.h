@@ -84,6 +84,16 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } interfaces SEC(".maps");
 
+/* Prefixes whose flows come from serverless (FLARE_CHAIN_*); the value says nothing. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, FLARE_CHAIN_SOURCES_MAX);
+	__type(key, struct flare_prefix);
+	__type(value, __u32);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} chain_sources SEC(".maps");
+
 /* Written by the datapath */
 
 /* Allocated as it fills: a table for a million flows costs nothing while nothing spills. */
@@ -112,6 +122,24 @@ struct {
 	__type(value, struct flare_fragment);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } fragments SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, FLARE_AFFINITIES_MAX);
+	__type(key, struct flare_affinity_key);
+	__type(value, struct flare_affinity);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} affinities SEC(".maps");
+
+/* The agent sets max_entries: as many as `backends`. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct flare_backend_load);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} backend_loads SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

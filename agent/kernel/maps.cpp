@@ -81,7 +81,8 @@ Result<void> check_sizes(const Maps& maps) {
                         maps.service_counters.size() == maps.services_max() * maps.cpus() &&
                         maps.latencies.size() >= maps.services_max() * kHistogramsOfAService &&
                         maps.tables.handle().max_entries() >= maps.services_max() * 2;
-  bool backends_agree = maps.backend_counters.size() == maps.backends_max() * maps.cpus();
+  bool backends_agree = maps.backend_counters.size() == maps.backends_max() * maps.cpus() &&
+                        maps.backend_loads.size() >= maps.backends_max();
   if (services_agree && backends_agree) return {};
   return Error(
       "the sizes of the pinned maps do not belong together: detach and start flared again "
@@ -106,6 +107,8 @@ Result<Maps> Maps::open(const fs::path& pin_dir, Access access) {
   auto fragments = opener.open<decltype(Maps::fragments)>("fragments");
   auto vm_flows = opener.open<decltype(Maps::vm_flows)>("vm_flows");
   auto shifts = opener.open<decltype(Maps::shifts)>("shifts");
+  auto chain_sources = opener.open<decltype(Maps::chain_sources)>("chain_sources");
+  auto backend_loads = opener.open<decltype(Maps::backend_loads)>("backend_loads");
   auto admission = opener.open<decltype(Maps::admission)>("admission");
   auto service_counters = opener.open<decltype(Maps::service_counters)>("service_counters");
   auto backend_counters = opener.open<decltype(Maps::backend_counters)>("backend_counters");
@@ -113,12 +116,26 @@ Result<Maps> Maps::open(const fs::path& pin_dir, Access access) {
   auto turns = opener.open<decltype(Maps::turns)>("turns");
   auto latencies = opener.open<decltype(Maps::latencies)>("latencies");
   if (opener.error()) return *opener.error();
-  Maps maps{*std::move(settings),         *std::move(heartbeat),       *std::move(services),
-            *std::move(backends),         *std::move(tables),          *std::move(service_info),
-            *std::move(spill_events),     *std::move(interfaces),      *std::move(flows),
-            *std::move(embryos),          *std::move(fragments),       *std::move(vm_flows),
-            *std::move(shifts),           *std::move(admission),       *std::move(service_counters),
-            *std::move(backend_counters), *std::move(reason_counters), *std::move(turns),
+  Maps maps{*std::move(settings),
+            *std::move(heartbeat),
+            *std::move(services),
+            *std::move(backends),
+            *std::move(tables),
+            *std::move(service_info),
+            *std::move(spill_events),
+            *std::move(interfaces),
+            *std::move(flows),
+            *std::move(embryos),
+            *std::move(fragments),
+            *std::move(vm_flows),
+            *std::move(shifts),
+            *std::move(chain_sources),
+            *std::move(backend_loads),
+            *std::move(admission),
+            *std::move(service_counters),
+            *std::move(backend_counters),
+            *std::move(reason_counters),
+            *std::move(turns),
             *std::move(latencies)};
   auto sound = check_sizes(maps);
   if (!sound) return sound.error();
@@ -165,6 +182,7 @@ void Maps::clear_backend_counters(std::uint32_t backend_id) const {
   for (std::uint32_t cpu = 0; cpu < cpus(); ++cpu) {
     backend_counters.clear(cpu * backends_max() + backend_id);
   }
+  backend_loads.clear(backend_id);
 }
 
 Result<std::vector<ServiceEntry>> Maps::service_entries() const {

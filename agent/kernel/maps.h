@@ -48,6 +48,8 @@ struct Maps {
   TypedMap<flare_fragment_key, flare_fragment> fragments;
   TypedMap<std::uint32_t, flare_vm_flow> vm_flows;
   TypedMap<flare_flow_key, flare_shift> shifts;          ///< by what the client sends
+  TypedMap<flare_prefix, std::uint32_t> chain_sources;   ///< what it holds says nothing
+  MappedArray<flare_backend_load> backend_loads;         ///< by backend id
   MappedArray<flare_admission> admission;                ///< by service id
   MappedArray<flare_service_counters> service_counters;  ///< [cpu * services_max() + id]
   MappedArray<flare_backend_counters> backend_counters;  ///< [cpu * backends_max() + id]
@@ -88,6 +90,9 @@ std::string_view tier_word(std::uint32_t tier);
 std::string_view hook_word(std::uint32_t hook);
 std::string_view backend_state_word(std::uint32_t state);
 std::string_view placement_word(std::uint32_t placement);
+std::string_view snat_word(std::uint32_t mode);
+std::string_view select_word(std::uint32_t select);
+std::string_view chain_word(std::uint32_t chain);
 std::string_view policy_word(std::uint32_t policy);
 std::string_view overload_word(std::uint32_t overload);
 std::string_view fallback_word(std::uint32_t fallback);

@@ -113,7 +113,8 @@ const std::vector<std::string>& map_names() {
       "tables",           "service_info",     "interfaces",      "flows",
       "embryos",          "fragments",        "vm_flows",        "admission",
       "service_counters", "backend_counters", "reason_counters", "turns",
-      "latencies",        "spill_events",     "http2",           "shifts"};
+      "latencies",        "spill_events",     "http2",           "shifts",
+      "chain_sources",    "affinities",       "backend_loads"};
   return kNames;
 }
 

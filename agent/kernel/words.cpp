@@ -14,6 +14,9 @@ constexpr std::array kTiers{FLARE_TIERS(FLARE_WORD)};
 constexpr std::array kHooks{FLARE_HOOKS(FLARE_WORD)};
 constexpr std::array kBackendStates{FLARE_BACKEND_STATES(FLARE_WORD)};
 constexpr std::array kPlacements{FLARE_PLACEMENTS(FLARE_WORD)};
+constexpr std::array kSnats{FLARE_SNATS(FLARE_WORD)};
+constexpr std::array kSelects{FLARE_SELECTS(FLARE_WORD)};
+constexpr std::array kChains{FLARE_CHAINS(FLARE_WORD)};
 constexpr std::array kPolicies{FLARE_POLICIES(FLARE_WORD)};
 constexpr std::array kOverloads{FLARE_OVERLOADS(FLARE_WORD)};
 constexpr std::array kFallbacks{FLARE_FALLBACKS(FLARE_WORD)};
@@ -41,6 +44,9 @@ std::string_view tier_word(std::uint32_t tier) { return word_of(kTiers, tier); }
 std::string_view hook_word(std::uint32_t hook) { return word_of(kHooks, hook); }
 std::string_view backend_state_word(std::uint32_t state) { return word_of(kBackendStates, state); }
 std::string_view placement_word(std::uint32_t placement) { return word_of(kPlacements, placement); }
+std::string_view snat_word(std::uint32_t mode) { return word_of(kSnats, mode); }
+std::string_view select_word(std::uint32_t select) { return word_of(kSelects, select); }
+std::string_view chain_word(std::uint32_t chain) { return word_of(kChains, chain); }
 std::string_view policy_word(std::uint32_t policy) { return word_of(kPolicies, policy); }
 std::string_view overload_word(std::uint32_t overload) { return word_of(kOverloads, overload); }
 std::string_view fallback_word(std::uint32_t fallback) { return word_of(kFallbacks, fallback); }

@@ -89,6 +89,31 @@ std::string Endpoint::text() const {
   return (address.is_v4() ? host : "[" + host + "]") + ":" + std::to_string(port);
 }
 
+std::optional<Prefix> Prefix::parse(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  const auto address = Address::parse(text.substr(0, slash));
+  if (!address) return std::nullopt;
+  const std::uint32_t most = address->is_v4() ? 32 : 128;
+  std::uint32_t bits = most;
+  if (slash != std::string_view::npos) {
+    const std::string_view number = text.substr(slash + 1);
+    const char* end = number.data() + number.size();
+    const auto [stop, fault] = std::from_chars(number.data(), end, bits);
+    if (fault != std::errc{} || stop != end || bits > most) return std::nullopt;
+  }
+  const auto bytes = bytes_of(address->raw);
+  for (std::uint32_t bit = 128 - most + bits; bit < 128; ++bit) {
+    if ((bytes[bit / 8] >> (7 - bit % 8)) & 1) return std::nullopt;
+  }
+  return Prefix{*address, bits};
+}
+
+std::string Prefix::text() const { return address.text() + "/" + std::to_string(bits); }
+
+flare_prefix Prefix::key() const {
+  return {.bits = address.is_v4() ? 96 + bits : bits, .addr = address.raw};
+}
+
 std::string_view to_text(Protocol protocol) { return protocol == Protocol::kTcp ? "tcp" : "udp"; }
 
 }  // namespace flare

@@ -36,6 +36,20 @@ struct Endpoint {
       default;  // NOLINT(modernize-use-nullptr): tidy 14 sees `= 0`
 };
 
+/// An address and how many of its leading bits count, as 192.0.2.0/24.
+struct Prefix {
+  Address address;         ///< the other bits are 0
+  std::uint32_t bits = 0;  ///< as written: at most 32 for IPv4, 128 for IPv6
+
+  /// Reads `192.0.2.0/24` or `2001:db8::/32`; a lone address is all of its bits. Nothing where bits
+  /// behind the prefix are set.
+  static std::optional<Prefix> parse(std::string_view text);
+  std::string text() const;
+  /// As the trie in the maps takes it.
+  flare_prefix key() const;
+  bool operator==(const Prefix&) const = default;
+};
+
 enum class Protocol : std::uint8_t { kTcp = 6, kUdp = 17 };
 
 std::string_view to_text(Protocol protocol);

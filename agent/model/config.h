@@ -13,7 +13,7 @@
 
 namespace flare {
 
-/// A serverless address of a service.
+/// An address of a service, in either tier.
 struct BackendConfig {
   Endpoint endpoint;
   std::uint32_t weight = 1;  ///< relative; 0 takes no new flows
@@ -53,6 +53,26 @@ struct MoveConfig {
   bool idle = false;   ///< idle connections that cannot be told, as those of TLS, are reset
 };
 
+/// How backends are known to be well. Active checks are made by the agent; passive signals are what
+/// the datapath sees of real flows.
+struct HealthConfig {
+  enum class Check : std::uint8_t { kNone, kTcp, kHttp };
+  Check check = Check::kNone;
+  std::optional<std::uint16_t> port;  ///< host order; nothing: the backend's own
+  std::string path = "/";             ///< http: what is asked for
+  std::string host;                   ///< http: the Host header; empty: the backend's address
+  std::uint16_t status_min = 200;     ///< http: an answer of this status ...
+  std::uint16_t status_max = 399;     ///< ... to this one is well
+  std::chrono::milliseconds interval{2'000};
+  std::chrono::milliseconds timeout{1'000};
+  std::uint32_t rise = 2;  ///< checks in a row that must pass before a backend is up again
+  std::uint32_t fall = 3;  ///< checks in a row that must fail before it is down
+  bool passive = true;
+  double eject_max = 0.5;                        ///< of a tier's backends, by passive signals alone
+  std::chrono::milliseconds eject_time{10'000};  ///< before the half-open trial; doubles each time
+  std::chrono::milliseconds slow_start{0};  ///< in which a backend that returns grows to its weight
+};
+
 struct ServiceConfig {
   std::string name;
   Endpoint frontend;
@@ -70,12 +90,19 @@ struct ServiceConfig {
   SpendConfig spend;
   PriceConfig price;
   MoveConfig move;
-  std::vector<Address> snat;  ///< empty: the frontend's own address
+  std::vector<Address> snat;                 ///< empty: the frontend's own address
+  flare_snat snat_mode = FLARE_SNAT_ALWAYS;  ///< balancer
+  flare_select select = FLARE_SELECT_HASH;
+  flare_chain chain = FLARE_CHAIN_RETURN;
+  std::chrono::milliseconds affinity{0};  ///< 0: a client's flows go anywhere
+  HealthConfig health;
+  std::vector<BackendConfig> vm;  ///< empty at a receiver, where the VM tier is this host
   std::vector<BackendConfig> serverless;
 };
 
 struct InterfaceConfig {
-  std::string name;
+  std::string name;   ///< empty where `match` is given
+  std::string match;  ///< a pattern of names (fnmatch), whose interfaces come and go
   flare_attach_mode mode = FLARE_ATTACH_AUTO;
   enum class Tc : std::uint8_t { kAuto, kTcx, kClsact } tc = Tc::kAuto;
 };
@@ -114,6 +141,10 @@ struct AgentConfig {
 struct Config {
   std::vector<InterfaceConfig> interfaces;
   std::vector<ServiceConfig> services;
+  /// Where flows of serverless instances come from; ServiceConfig::chain.
+  std::vector<Prefix> serverless_sources;
+  /// Cgroups whose processes' connect() is directed, for services with placement sender.
+  std::vector<std::filesystem::path> cgroups;
   NatConfig nat;
   TimeoutConfig timeouts;
   LimitConfig limits;

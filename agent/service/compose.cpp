@@ -86,7 +86,7 @@ flare_backend compose_backend(const BackendConfig& backend, std::uint32_t servic
   if (drained && backend.state == FLARE_BACKEND_ACTIVE) value.state = FLARE_BACKEND_DRAINING;
   value.generation = generation;
   value.service_id = service_id;
-  value.weight = backend.weight;
+  value.weight = static_cast<__u16>(backend.weight);
   return value;
 }
 

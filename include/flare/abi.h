@@ -22,7 +22,7 @@
 #define FLARE_ASSERT_SIZE(type, size) static_assert(sizeof(type) == (size), "layout of " #type)
 #endif
 
-#define FLARE_ABI_VERSION 2
+#define FLARE_ABI_VERSION 3
 
 /* Limits. The agent may create a map smaller than its limit, never larger. */
 #define FLARE_SERVICES_MAX	4096
@@ -36,6 +36,8 @@
 #define FLARE_TURN_WAYS		4
 #define FLARE_HTTP2_MAX		16384	/* connections of cleartext HTTP/2 whose frames are walked */
 #define FLARE_SHIFTS_MAX	16384	/* connections into which a GOAWAY was put */
+#define FLARE_AFFINITIES_MAX	65536	/* clients whose backend is remembered */
+#define FLARE_CHAIN_SOURCES_MAX	1024	/* prefixes of serverless_sources */
 #define FLARE_SNAT_ADDRS_MAX	8
 #define FLARE_PORT_PROBES	32
 #define FLARE_NAME_BYTES	64 /* with the closing 0 */
@@ -62,8 +64,28 @@
 	S(DRAINING, "draining")       \
 	S(DOWN, "down")
 
-#define FLARE_PLACEMENTS(P)           \
-	P(RECEIVER, "receiver")
+/* Where Flare sits on a service's path, and so what becomes of its packets. */
+#define FLARE_PLACEMENTS(P)                                                                 \
+	P(RECEIVER, "receiver") /* the service runs here: the VM tier's packets are left alone */ \
+	P(BALANCER, "balancer") /* the frontend is a VIP: every flow is translated and sent on */ \
+	P(SENDER, "sender")     /* its clients run here: translated, then left to this host's routing */
+
+/* Whose address a translated flow of a balancer's VM tier comes from. Serverless: always ours. */
+#define FLARE_SNATS(S)                                                              \
+	S(ALWAYS, "always") /* ours, so that replies come back through us */        \
+	S(NEVER, "never")   /* the client's: we are on the way back */              \
+	S(AUTO, "auto")     /* the client's where it is behind another interface than the backend */
+
+/* Which backend of a tier a new flow goes to. */
+#define FLARE_SELECTS(S)                                                            \
+	S(HASH, "hash")                                                             \
+	S(LEAST, "least")   /* of two by hash the one with less in flight for its weight */
+
+/* The tier of a flow that comes from serverless: a request that calls other services. */
+#define FLARE_CHAINS(C)                                                             \
+	C(RETURN, "return") /* any other's: to a VM where there is room */          \
+	C(STAY, "stay")     /* serverless */                                        \
+	C(VM, "vm")
 
 #define FLARE_POLICIES(P)             \
 	P(OBSERVE, "observe")         \
@@ -110,7 +132,10 @@
 #define FLARE_SPILL_CAUSES(C)         \
 	C(SHARE, "share")             \
 	C(BUCKET, "bucket")           \
-	C(CAP, "cap")
+	C(CAP, "cap")                 \
+	C(CHAIN, "chain")             \
+	C(NO_VM, "no-vm") /* no backend of the VM tier is usable */
+#define FLARE_SPILL_SLOTS 8
 
 /* Why a new flow that should have gone to serverless did not. */
 #define FLARE_REFUSALS(R)                     \
@@ -158,6 +183,13 @@
 	R(VM_OBSERVED, "vm-observed", PASS)                                                  \
 	R(VM_OVERLOAD, "vm-overload", PASS)                                                  \
 	R(VM_REPLY, "vm-reply", PASS)                                                        \
+	/* the VM tier where it is translated: balancer and sender */                        \
+	R(FORWARD_NEW, "forward-new", FORWARD)                                               \
+	R(FORWARD_KNOWN, "forward-known", FORWARD)                                           \
+	R(FORWARD_AGAIN, "forward-again", FORWARD) /* its record was lost, and is made anew */  \
+	R(FORWARD_REPLY, "forward-reply", FORWARD)                                           \
+	R(FORWARD_FRAGMENT, "forward-fragment", FORWARD)                                     \
+	R(FORWARD_ICMP, "forward-icmp", FORWARD)                                             \
 	/* serverless */                                                                     \
 	R(SPILL_NEW, "spill-new", FORWARD)                                                   \
 	R(SPILL_KNOWN, "spill-known", FORWARD)                                               \
@@ -167,6 +199,7 @@
 	R(OVERLOAD_REJECT, "overload-reject", ANSWER)                                        \
 	R(OVERLOAD_DROP, "overload-drop", DROP)                                              \
 	R(BACKEND_DOWN, "backend-down", ANSWER)                                              \
+	R(MALFORMED, "malformed", DROP) /* to a VIP: nobody else would judge it */              \
 	/* what only the tc companion can finish */                                          \
 	R(PUNT_NEIGHBOUR, "punt-neighbour", PUNT)                                            \
 	R(PUNT_FORWARDING, "punt-forwarding", PUNT)                                          \
@@ -186,6 +219,9 @@
 #define FLARE_ENUM_HOOK(name, word) FLARE_HOOK_##name,
 #define FLARE_ENUM_BACKEND(name, word) FLARE_BACKEND_##name,
 #define FLARE_ENUM_PLACEMENT(name, word) FLARE_PLACEMENT_##name,
+#define FLARE_ENUM_SNAT(name, word) FLARE_SNAT_##name,
+#define FLARE_ENUM_SELECT(name, word) FLARE_SELECT_##name,
+#define FLARE_ENUM_CHAIN(name, word) FLARE_CHAIN_##name,
 #define FLARE_ENUM_POLICY(name, word) FLARE_POLICY_##name,
 #define FLARE_ENUM_OVERLOAD(name, word) FLARE_OVERLOAD_##name,
 #define FLARE_ENUM_FALLBACK(name, word) FLARE_FALLBACK_##name,
@@ -201,6 +237,9 @@ enum flare_tier { FLARE_TIERS(FLARE_ENUM_TIER) FLARE_TIERS_COUNT };
 enum flare_hook { FLARE_HOOKS(FLARE_ENUM_HOOK) FLARE_HOOKS_COUNT };
 enum flare_backend_state { FLARE_BACKEND_STATES(FLARE_ENUM_BACKEND) FLARE_BACKEND_STATES_COUNT };
 enum flare_placement { FLARE_PLACEMENTS(FLARE_ENUM_PLACEMENT) FLARE_PLACEMENTS_COUNT };
+enum flare_snat { FLARE_SNATS(FLARE_ENUM_SNAT) FLARE_SNATS_COUNT };
+enum flare_select { FLARE_SELECTS(FLARE_ENUM_SELECT) FLARE_SELECTS_COUNT };
+enum flare_chain { FLARE_CHAINS(FLARE_ENUM_CHAIN) FLARE_CHAINS_COUNT };
 enum flare_policy { FLARE_POLICIES(FLARE_ENUM_POLICY) FLARE_POLICIES_COUNT };
 enum flare_overload { FLARE_OVERLOADS(FLARE_ENUM_OVERLOAD) FLARE_OVERLOADS_COUNT };
 enum flare_fallback { FLARE_FALLBACKS(FLARE_ENUM_FALLBACK) FLARE_FALLBACKS_COUNT };
@@ -257,6 +296,24 @@ struct flare_fragment_key {
 };
 FLARE_ASSERT_SIZE(struct flare_fragment_key, 40);
 
+/*
+ * Key of `affinities`: a client of a service, whatever its port. For a tier each, as a spilled client
+ * comes home.
+ */
+struct flare_affinity_key {
+	struct flare_addr client;
+	__u32 service_id;
+	__u32 tier;
+};
+FLARE_ASSERT_SIZE(struct flare_affinity_key, 24);
+
+/* Key of `chain_sources`, a trie of prefixes; IPv4 prefixes are 96 bits longer, as its addresses. */
+struct flare_prefix {
+	__u32 bits;
+	struct flare_addr addr;
+};
+FLARE_ASSERT_SIZE(struct flare_prefix, 20);
+
 /* Written by the agent, read by the datapath */
 
 /* The one entry of `settings`. */
@@ -270,7 +327,8 @@ struct flare_settings {
 	__u64 udp_replied_ns;
 	__u16 nat_port_min; /* host order; the range is disjoint from the host's own */
 	__u16 nat_port_max; /* inclusive */
-	__u32 zero;
+	__u8 plain_replies; /* 1: flows may keep their client's address, so that any packet may be a reply */
+	__u8 zero[3];
 	__u64 hash_key[2]; /* secret of the keyed hash of `turns`, kept across restarts */
 };
 FLARE_ASSERT_SIZE(struct flare_settings, 80);
@@ -313,10 +371,16 @@ struct flare_service {
 	__u8 move;
 	__u8 move_gated; /* 1: only out while the VM tier is at its cap, only home while it is not */
 	__u16 steering; /* grows with each change that open connections cannot follow by themselves */
-	__u16 zero2;
+	__u8 snat_mode; /* FLARE_SNAT_*; balancer */
+	__u8 select; /* FLARE_SELECT_* */
+	__u64 affinity_ns; /* a client keeps its backend until it was away for longer; 0: it does not */
+	__u8 chain; /* FLARE_CHAIN_* */
+	__u8 zero[7];
 	struct flare_addr snat[FLARE_SNAT_ADDRS_MAX];
 };
-FLARE_ASSERT_SIZE(struct flare_service, 272);
+FLARE_ASSERT_SIZE(struct flare_service, 288);
+
+#define FLARE_BACKEND_LOCAL 0x01 /* its address is this host's own: the stack delivers to it */
 
 /* Entry of `backends`, by backend id. Id 0 is never used: it is the VM tier of a receiver. */
 struct flare_backend {
@@ -326,7 +390,9 @@ struct flare_backend {
 	__u8 state;
 	__u32 generation; /* grows when the id is given to another address */
 	__u32 service_id;
-	__u32 weight;
+	__u16 weight; /* relative, as in the tables; selection `least` divides by it */
+	__u8 flags; /* FLARE_BACKEND_LOCAL */
+	__u8 zero;
 };
 FLARE_ASSERT_SIZE(struct flare_backend, 32);
 
@@ -377,7 +443,7 @@ struct flare_spill_event {
 	__u64 capacity_mrps;
 	__u64 share; /* applied */
 	__u64 in_flight; /* VM tier */
-	__u64 flows[4]; /* start: spilled in the interval, by FLARE_SPILL_*; end: [0] all of the spill */
+	__u64 flows[FLARE_SPILL_SLOTS]; /* start: spilled in the interval, by FLARE_SPILL_*; end: [0] all */
 	__u64 observed; /* start: flows that would have been spilled; end: 1 if only observed */
 	__u64 lasted_ns; /* end: from the start to the last spilled flow */
 	__u64 price_nanousd; /* end: of all of the spill */
@@ -386,7 +452,7 @@ struct flare_spill_event {
 	__u8 zero[3];
 	char name[FLARE_NAME_BYTES]; /* of the service */
 };
-FLARE_ASSERT_SIZE(struct flare_spill_event, 176);
+FLARE_ASSERT_SIZE(struct flare_spill_event, 208);
 
 /* Entry of `interfaces`, by ifindex: what is attached, and why so. */
 struct flare_interface {
@@ -421,9 +487,9 @@ enum flare_attach_mode { FLARE_ATTACH_MODES(FLARE_ENUM_ATTACH) FLARE_ATTACH_MODE
 
 /*
  * Value of `flows` and `embryos`. A flow has two entries, each other's `peer`: the forward one is
- * keyed (client, frontend), the reverse one (backend, SNAT address and port). A packet that
- * matches an entry leaves with source peer.dst and destination peer.src. The reverse entry is the
- * reservation of its port.
+ * keyed (client, frontend), the reverse one (backend, SNAT address and port, or the client's own). A
+ * packet that matches an entry leaves with source peer.dst and destination peer.src. The reverse
+ * entry is the reservation of its port.
  */
 struct flare_flow {
 	struct flare_flow_key peer;
@@ -434,8 +500,10 @@ struct flare_flow {
 	__u32 backend_generation;
 	__u32 flags; /* set by atomic or */
 	__u8 dir;
-	__u8 cause; /* FLARE_SPILL_*, forward entry */
-	__u8 zero[6];
+	__u8 cause; /* FLARE_SPILL_*, forward entry of the serverless tier */
+	__u8 tier;
+	__u8 to_stack; /* 1: once translated, this direction's packets are left to this host's stack */
+	__u8 zero[4];
 	__u64 packets; /* of this direction */
 	__u64 bytes; /* of this direction, from the IP header on */
 };
@@ -449,9 +517,19 @@ struct flare_fragment {
 	__u32 service_id;
 	__u32 backend_id;
 	__u8 dir;
-	__u8 zero[7];
+	__u8 tier;
+	__u8 to_stack; /* as flare_flow */
+	__u8 zero[5];
 };
 FLARE_ASSERT_SIZE(struct flare_fragment, 56);
+
+/* Value of `affinities`. */
+struct flare_affinity {
+	__u32 backend_id;
+	__u32 generation; /* flare_backend.generation */
+	__u64 seen_ns; /* its last new flow */
+};
+FLARE_ASSERT_SIZE(struct flare_affinity, 16);
 
 /*
  * Entry of `vm_flows`, direct-mapped and lossy: flows that were left to the VM tier, so that a
@@ -587,7 +665,7 @@ struct flare_admission {
 	__u64 spend_time_ns;
 	__u64 ramp_time_ns;
 	__u64 hour; /* upper 24 bits: hour of the monotonic clock; lower 40: spilled in it */
-	__u64 active; /* entries of `flows` not closed; the agent's recount corrects it */
+	__u64 active; /* spilled flows in `flows`, not closed; the agent's recount corrects it */
 	__u64 active_peak; /* concurrency that the serverless tier has already grown to */
 	__u64 last_spill_ns; /* 0: no flow of this service was ever spilled */
 	__u64 zero;
@@ -622,8 +700,8 @@ FLARE_ASSERT_SIZE(struct flare_traffic, 96);
 /* Entry of `service_counters` at [cpu * services + service id]: one writer, no atomics. */
 struct flare_service_counters {
 	struct flare_traffic tier[2];
-	__u64 spilled[4]; /* by FLARE_SPILL_* */
-	__u64 observed[4]; /* would have been spilled, by FLARE_SPILL_*; policy observe */
+	__u64 spilled[FLARE_SPILL_SLOTS]; /* by FLARE_SPILL_* */
+	__u64 observed[FLARE_SPILL_SLOTS]; /* would have been spilled, by cause; policy observe */
 	__u64 refused[12]; /* by FLARE_REFUSAL_* */
 	__u64 handshakes; /* spilled TCP flows whose handshake completed */
 	__u64 port_probes; /* tries made to reserve a port */
@@ -637,14 +715,23 @@ struct flare_service_counters {
 	__u64 over_cap; /* new flows left to the VM tier with the cap reached, for want of leave to spend */
 	__u64 zero[3];
 };
-FLARE_ASSERT_SIZE(struct flare_service_counters, 576);
+FLARE_ASSERT_SIZE(struct flare_service_counters, 640);
 
 /* Entry of `backend_counters` at [cpu * backends + backend id]. */
 struct flare_backend_counters {
 	struct flare_traffic traffic;
-	__u64 zero[4];
+	__u64 accepted; /* flows whose backend answered: SYN-ACK (TCP), any datagram (UDP) */
+	__u64 refused; /* TCP flows whose SYN was answered with a RST */
+	__u64 zero[2];
 };
 FLARE_ASSERT_SIZE(struct flare_backend_counters, 128);
+
+/* Entry of `backend_loads`, by backend id: what is going on there now. Atomic adds alone. */
+struct flare_backend_load {
+	__u64 in_flight; /* requests, as flare_admission.in_flight */
+	__u64 active; /* settled flows not closed */
+};
+FLARE_ASSERT_SIZE(struct flare_backend_load, 16);
 
 /* Entry of `reason_counters`, by CPU. */
 #define FLARE_REASON_SLOTS 64

@@ -60,8 +60,9 @@ UniqueFd new_socket(const SocketAddress& address, Protocol protocol) {
   return socket;
 }
 
-/// Gives a UDP socket a source port that none before it had. Of those that the kernel picks at random,
-/// every twelfth run of a hundred repeats one, and the datapath then rightly knows its flow.
+/// Gives a UDP socket a source port that none before it had. Of those that the kernel picks at
+/// random, every twelfth run of a hundred repeats one, and the datapath then rightly knows its
+/// flow.
 void bind_to_fresh_port(const UniqueFd& socket, int family) {
   static std::atomic<std::uint16_t> next = 0;
   const auto port = static_cast<in_port_t>(20000 + next++ % 40000);
