@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The choice of the tier for a new flow, and the permission to spend. Each decision stands alone:
- * share, then the cap on the VM tier's requests in flight, then its token bucket; a decision for
- * serverless then needs a usable backend and permission. State is in `admission`, changed by
- * compare-and-swap alone.
+ * The choice of the tier for a new flow, the permission to spend, and the choice of the backend. Each
+ * decision stands alone: the rule for chains, then the share, then the cap on the VM tier's requests
+ * in flight, then its token bucket; a decision for serverless then needs a usable backend and
+ * permission. State is in `admission`, changed by compare-and-swap alone.
  */
 #pragma once
 
@@ -15,15 +15,29 @@ struct wish {
 	__u8 cause; /* FLARE_SPILL_* */
 };
 
+/* Whether a flow comes from an instance of serverless. */
+static __always_inline int from_serverless(const struct flare_addr *src)
+{
+	struct flare_prefix key = { .bits = 128, .addr = *src };
+
+	return !!bpf_map_lookup_elem(&chain_sources, &key);
+}
+
 static __always_inline struct wish tier_choose(const struct flare_service *svc,
 					       struct flare_admission *adm,
-					       struct flare_service_counters *row, __u64 hash,
+					       struct flare_service_counters *row,
+					       const struct flare_addr *src, __u64 hash,
 					       __u64 now_ns)
 {
 	struct flare_settings *set = settings_get();
 	struct wish wish = {};
 	__s64 in_flight = vm_in_flight(svc, adm);
 
+	if (svc->chain != FLARE_CHAIN_RETURN && from_serverless(src)) {
+		wish.spill = svc->chain == FLARE_CHAIN_STAY;
+		wish.cause = FLARE_SPILL_CHAIN;
+		return wish;
+	}
 	if (set && agent_is_alive(set, now_ns)) {
 		if (share_takes(hash, svc->share)) {
 			wish.spill = 1;
@@ -93,10 +107,10 @@ static __always_inline int spend_check(const struct flare_service *svc, struct f
 	return MAY_SPEND;
 }
 
-/* The backend that the serverless table of the service holds for this hash; 0: none is usable. */
-static __always_inline __u32 backend_pick(__u32 service_id, __u64 hash)
+/* The backend that a tier's table holds for this hash; 0: none is usable. */
+static __always_inline __u32 table_pick(__u32 service_id, __u8 tier, __u64 hash)
 {
-	__u32 which = service_id * FLARE_TIERS_COUNT + FLARE_TIER_SERVERLESS;
+	__u32 which = service_id * FLARE_TIERS_COUNT + tier;
 	void *table = bpf_map_lookup_elem(&tables, &which);
 	__u32 slot = 0;
 	__u32 *entry;
@@ -109,6 +123,92 @@ static __always_inline __u32 backend_pick(__u32 service_id, __u64 hash)
 	slot = 1 + slot_of(hash, *entry);
 	entry = bpf_map_lookup_elem(table, &slot);
 	return entry ? *entry : 0;
+}
+
+/* Whether backend `a` has less to do for its weight than `b`; where requests are equal, by flows. */
+static __always_inline int less_loaded(__u32 a, __u32 b)
+{
+	struct flare_backend_load *load_a = backend_load_find(a), *load_b = backend_load_find(b);
+	struct flare_backend *one = bpf_map_lookup_elem(&backends, &a);
+	struct flare_backend *other = bpf_map_lookup_elem(&backends, &b);
+	__s64 in_flight_a, in_flight_b;
+
+	if (!load_a || !load_b || !one || !other)
+		return 0;
+	in_flight_a = *(volatile __s64 *)&load_a->in_flight;
+	in_flight_b = *(volatile __s64 *)&load_b->in_flight;
+	if (load_is_less(in_flight_a, one->weight, in_flight_b, other->weight))
+		return 1;
+	if (load_is_less(in_flight_b, other->weight, in_flight_a, one->weight))
+		return 0;
+	return load_is_less(*(volatile __s64 *)&load_a->active, one->weight,
+			    *(volatile __s64 *)&load_b->active, other->weight);
+}
+
+/*
+ * The backend by hash, or (FLARE_SELECT_LEAST) the less loaded of two by hash: the power of two
+ * choices (Mitzenmacher, IEEE TPDS 12(10), 2001). 0: none is usable.
+ */
+static __always_inline __u32 backend_select(const struct flare_service *svc, __u8 tier, __u64 hash)
+{
+	__u32 one = table_pick(svc->id, tier, hash), other;
+
+	if (!one || svc->select != FLARE_SELECT_LEAST)
+		return one;
+	other = table_pick(svc->id, tier, second_hash(hash));
+	return other && other != one && less_loaded(other, one) ? other : one;
+}
+
+/* The backend that takes new flows and that this client was given, if that was not long ago; or 0. */
+static __always_inline __u32 affinity_find(const struct flare_affinity_key *key, __u64 affinity_ns,
+					   __u64 now_ns)
+{
+	struct flare_affinity *known = bpf_map_lookup_elem(&affinities, key);
+	struct flare_backend *backend;
+	__u32 id;
+
+	if (!known || (now_ns > known->seen_ns && now_ns - known->seen_ns > affinity_ns))
+		return 0;
+	id = known->backend_id;
+	backend = bpf_map_lookup_elem(&backends, &id);
+	if (!backend || backend->generation != known->generation ||
+	    backend->state != FLARE_BACKEND_ACTIVE)
+		return 0;
+	known->seen_ns = now_ns;
+	return id;
+}
+
+/*
+ * The backend of a service whose clients keep theirs. One who is not known is placed by its address
+ * alone, so that most keep their backend where all memory of them is lost.
+ */
+__noinline int affinity_choose(const struct flare_service *svc, const struct flare_flow_key *flow,
+			       __u32 tier, __u64 now_ns)
+{
+	struct flare_affinity_key key = {};
+	struct flare_flow_key client = {};
+	struct flare_affinity fresh = {};
+	struct flare_backend *backend;
+	__u32 id;
+
+	if (!svc || !flow)
+		return 0;
+	key.client = flow->src;
+	key.service_id = svc->id;
+	key.tier = tier;
+	id = affinity_find(&key, svc->affinity_ns, now_ns);
+	if (id)
+		return (int)id;
+	client.src = flow->src;
+	id = backend_select(svc, (__u8)tier, flow_hash(&client, svc->hash_key));
+	backend = bpf_map_lookup_elem(&backends, &id);
+	if (!id || !backend)
+		return 0;
+	fresh.backend_id = id;
+	fresh.generation = backend->generation;
+	fresh.seen_ns = now_ns;
+	bpf_map_update_elem(&affinities, &key, &fresh, BPF_ANY);
+	return (int)id;
 }
 
 /* Life of the memory that a flow was left to the VM tier: a TCP client gives up a SYN by then. */

@@ -32,6 +32,11 @@ static __always_inline struct flare_backend_counters *backend_counters_find(__u3
 	return bpf_map_lookup_elem(&backend_counters, &index);
 }
 
+static __always_inline struct flare_backend_load *backend_load_find(__u32 backend_id)
+{
+	return bpf_map_lookup_elem(&backend_loads, &backend_id);
+}
+
 static __always_inline void traffic_add(struct flare_traffic *traffic, const struct packet *pkt,
 					__u8 dir, __u32 segments)
 {
@@ -48,7 +53,7 @@ static __always_inline void traffic_add(struct flare_traffic *traffic, const str
 	}
 }
 
-/* One packet of the VM tier, which at a receiver has no backend of its own. */
+/* One packet of a receiver's VM tier, which has no backend of its own. */
 static __always_inline void vm_count(__u32 service_id, const struct packet *pkt, __u8 dir,
 				     __u32 segments)
 {
@@ -62,15 +67,15 @@ static __always_inline void vm_count(__u32 service_id, const struct packet *pkt,
 		row->tier[FLARE_TIER_VM].flows_closed++;
 }
 
-/* One translated packet, for its service's serverless tier and for its backend. */
-static __always_inline void spill_count(__u32 service_id, __u32 backend_id,
-					const struct packet *pkt, __u8 dir, __u32 segments)
+/* One translated packet, for its service's tier and for its backend. */
+static __always_inline void flow_count(__u32 service_id, __u32 backend_id, __u8 tier,
+				       const struct packet *pkt, __u8 dir, __u32 segments)
 {
 	struct flare_service_counters *row = service_counters_find(service_id);
 	struct flare_backend_counters *backend = backend_counters_find(backend_id);
 
 	if (row)
-		traffic_add(&row->tier[FLARE_TIER_SERVERLESS], pkt, dir, segments);
+		traffic_add(&row->tier[tier & 1], pkt, dir, segments);
 	if (backend)
 		traffic_add(&backend->traffic, pkt, dir, segments);
 }

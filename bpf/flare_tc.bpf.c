@@ -42,7 +42,7 @@ int flare_tc_companion(struct __sk_buff *ctx)
 	return ingress(ctx, FLARE_HOOK_TC_COMPANION);
 }
 
-/* A packet that leaves a service: of the VM tier, or a translated reply, which was counted. */
+/* A packet that leaves a receiver's service: of the VM tier, or a translated reply, which was counted. */
 static __always_inline enum flare_reason egress_reply(struct __sk_buff *ctx,
 						      const struct packet *pkt, __u32 service_id)
 {
@@ -64,27 +64,68 @@ static __always_inline enum flare_reason egress_reply(struct __sk_buff *ctx,
 	return FLARE_REASON_VM_REPLY;
 }
 
-/* Counts the VM tier's replies; changes those of connections that move (request.bpf.h). */
+/*
+ * A reply on its way to a client whose address the backend saw: of a local backend, or (sender) of any
+ * that the kernel has routed here. The kernel has counted the hop.
+ */
+static __always_inline enum flare_reason decide_plain(const struct packet *pkt, struct decision *d)
+{
+	enum flare_reason reason = FLARE_REASON_NOT_SERVICE;
+	struct flare_flow *flow;
+
+	if (pkt->kind == PACKET_LATER_FRAGMENT) {
+		reason = follow_fragment(pkt, d);
+	} else if (pkt->kind == PACKET_ICMP_ERROR) {
+		reason = follow_icmp(pkt, d);
+	} else {
+		flow = flow_find(&pkt->flow);
+		if (flow)
+			reason = follow_reply(flow, d);
+	}
+	d->to.hops = 0;
+	return reason_forwards(reason) && d->dir != FLARE_DIR_REVERSE ? FLARE_REASON_NOT_SERVICE
+								      : reason;
+}
+
+/* Counts a receiver's replies, and changes those of connections that move; translates plain ones. */
 SEC("tc")
 int flare_tc_egress(struct __sk_buff *ctx)
 {
-	struct packet pkt = {};
+	struct flare_settings *set = settings_get();
+	struct work *work = work_begin();
+	struct decision d = {};
 	enum flare_reason reason;
+	struct packet *pkt;
+	int parsed;
 
-	reason = packet_read(ctx, &pkt);
-	if (reason == PARSED && pkt.kind != PACKET_TRANSPORT)
-		reason = FLARE_REASON_NOT_TRANSPORT;
-	if (reason == PARSED) {
+	if (!work || !set)
+		return TC_ACT_UNSPEC;
+	pkt = &work->pkt;
+	reason = packet_read(ctx, pkt);
+	parsed = reason == PARSED;
+	if (parsed && pkt->kind == PACKET_TRANSPORT) {
 		struct flare_service_key key = {
-			.addr = pkt.flow.src,
-			.port = pkt.flow.sport,
-			.proto = pkt.flow.proto,
+			.addr = pkt->flow.src,
+			.port = pkt->flow.sport,
+			.proto = pkt->flow.proto,
 		};
 		struct flare_service *svc = bpf_map_lookup_elem(&services, &key);
 
-		reason = svc ? egress_reply(ctx, &pkt, svc->id) : FLARE_REASON_NOT_SERVICE;
+		reason = svc ? egress_reply(ctx, pkt, svc->id) : FLARE_REASON_NOT_SERVICE;
+	} else if (parsed) {
+		reason = FLARE_REASON_NOT_TRANSPORT;
 	}
-	reason_count(FLARE_HOOK_TC_EGRESS, reason);
+	if (parsed && set->plain_replies && reason <= FLARE_REASON_NOT_SERVICE) {
+		enum flare_reason plain = decide_plain(pkt, &d);
+
+		if (reason_forwards(plain)) {
+			reason = rewrite(ctx, pkt, &d, NULL, NEXT_HOP_NONE)
+					 ? FLARE_REASON_REWRITE_FAILED
+					 : plain;
+			reason = follow_requests(ctx, reason, pkt, &d);
+		}
+	}
+	count(ctx, FLARE_HOOK_TC_EGRESS, reason, pkt, &d);
 	return reason == FLARE_REASON_REWRITE_FAILED ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 

@@ -14,10 +14,22 @@
 
 #include "find.bpf.h"
 
-/* Where new values are put together: two of them are too much for the stack. */
+/* How a new flow is recorded. */
+struct flow_plan {
+	__u64 hash;
+	__u64 now_ns;
+	__u32 backend_id;
+	__u8 tier;
+	__u8 cause; /* FLARE_SPILL_* */
+	__u8 source_kept; /* the backend sees the client's own address and port */
+	__u8 to_stack; /* bits 1 << FLARE_DIR_*: what is left to this host's stack */
+};
+
+/* Where new values are put together: they are too much for the stack. */
 struct flow_scratch {
 	struct flare_flow forward;
 	struct flare_flow reverse;
+	struct flow_plan plan;
 };
 
 struct {
@@ -59,6 +71,17 @@ static __always_inline struct flare_flow *flow_find(const struct flare_flow_key 
 	return flow ? flow : bpf_map_lookup_elem(&embryos, key);
 }
 
+/* Settled flows of a backend, unless its id was given to another address since. */
+static __always_inline void backend_active_add(const struct flare_flow *flow, __s64 change)
+{
+	__u32 id = flow->backend_id;
+	struct flare_backend *backend = bpf_map_lookup_elem(&backends, &id);
+	struct flare_backend_load *load = backend_load_find(id);
+
+	if (backend && load && backend->generation == flow->backend_generation)
+		__sync_fetch_and_add(&load->active, change);
+}
+
 /* Counts the end of a flow, once, whoever sees it first. `forward` is its forward entry. */
 static __always_inline void flow_close(struct flare_flow *forward)
 {
@@ -70,12 +93,15 @@ static __always_inline void flow_close(struct flare_flow *forward)
 		return;
 	row = service_counters_find(forward->service_id);
 	if (row)
-		row->tier[FLARE_TIER_SERVERLESS].flows_closed++;
+		row->tier[forward->tier & 1].flows_closed++;
 	backend = backend_counters_find(forward->backend_id);
 	if (backend)
 		backend->traffic.flows_closed++;
+	if (!(forward->flags & FLARE_FLOW_COUNTED))
+		return;
+	backend_active_add(forward, -1);
 	adm = admission_find(forward->service_id);
-	if (adm && forward->flags & FLARE_FLOW_COUNTED)
+	if (adm && forward->tier == FLARE_TIER_SERVERLESS)
 		__sync_fetch_and_sub(&adm->active, 1);
 }
 
@@ -242,12 +268,16 @@ __noinline int flow_settle(const struct flare_flow_key *forward_key)
 			row->refused[FLARE_REFUSAL_TABLE_FULL]++;
 		return 0;
 	}
-	if (row)
-		row->handshakes++;
-	adm = admission_find(scratch->forward.service_id);
 	/* a flow that was reset in its handshake has had its end counted, and no second one follows */
-	if (adm && !(scratch->forward.flags & FLARE_FLOW_CLOSED))
-		__sync_fetch_and_add(&adm->active, 1);
+	if (!(scratch->forward.flags & FLARE_FLOW_CLOSED))
+		backend_active_add(&scratch->forward, 1);
+	if (scratch->forward.tier == FLARE_TIER_SERVERLESS) {
+		if (row)
+			row->handshakes++;
+		adm = admission_find(scratch->forward.service_id);
+		if (adm && !(scratch->forward.flags & FLARE_FLOW_CLOSED))
+			__sync_fetch_and_add(&adm->active, 1);
+	}
 	bpf_map_delete_elem(&embryos, &scratch->reverse.peer);
 	bpf_map_delete_elem(&embryos, &scratch->forward.peer);
 	return 1;
@@ -297,6 +327,24 @@ __noinline int flow_note_end(const struct flare_flow_key *key, __u32 bits)
 	return 0;
 }
 
+/* Notes the backend's first sign on a flow that is not settled: it takes the flow, or refuses it. */
+static __always_inline void flow_note_answer(struct flare_flow *flow, const struct packet *pkt)
+{
+	struct flare_backend_counters *backend = backend_counters_find(flow->backend_id);
+	int refused = pkt->flow.proto == PROTO_TCP && pkt->tcp_flags & TCP_RST;
+
+	if (flow->flags & FLARE_FLOW_REPLIED)
+		return;
+	if (pkt->flow.proto == PROTO_TCP && !(pkt->tcp_flags & (TCP_ACK | TCP_RST)))
+		return;
+	if (!refused)
+		__sync_fetch_and_or(&flow->flags, FLARE_FLOW_REPLIED);
+	if (!backend)
+		return;
+	backend->accepted += !refused;
+	backend->refused += refused;
+}
+
 /* One packet on a known flow: its last use, its counts, and what its flags say of its state. */
 static __always_inline void flow_touch(struct flare_flow *flow, const struct packet *pkt,
 				       __u32 segments)
@@ -317,14 +365,14 @@ static __always_inline void flow_touch(struct flare_flow *flow, const struct pac
 
 	if (flow->flags & FLARE_FLOW_COUNTED)
 		return;
-	/* The handshake: SYN-ACK from the backend, then ACK from the client; UDP: any answer. */
+	/*
+	 * The handshake: SYN-ACK from the backend, then ACK from the client; UDP: any answer. Of a flow
+	 * whose record was lost the backend's next segment stands for the SYN-ACK.
+	 */
 	if (flow->dir == FLARE_DIR_REVERSE) {
-		if (pkt->flow.proto == PROTO_UDP) {
-			__sync_fetch_and_or(&flow->flags, FLARE_FLOW_REPLIED);
+		flow_note_answer(flow, pkt);
+		if (pkt->flow.proto == PROTO_UDP)
 			flow_settle(&flow->peer);
-		} else if ((pkt->tcp_flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK)) {
-			__sync_fetch_and_or(&flow->flags, FLARE_FLOW_REPLIED);
-		}
 	} else if (pkt->flow.proto == PROTO_UDP || pkt->tcp_flags & TCP_ACK) {
 		struct flare_flow *twin = bpf_map_lookup_elem(&embryos, &flow->peer);
 
@@ -336,65 +384,104 @@ static __always_inline void flow_touch(struct flare_flow *flow, const struct pac
 }
 
 /*
- * Reserves a port and records the flow (client key `key`) to a backend. Returns the forward entry,
- * or NULL where every probe found its port taken.
+ * Inserts the reverse entry that stands in the scratch area, so that its key is this flow's alone.
+ * `probe` is the number of the try. Returns 0, or -1 where another flow has the key.
  */
-static __always_inline struct flare_flow *
-flow_create(const struct flare_flow_key *key, const struct flare_service *svc, __u32 backend_id,
-	    const struct flare_backend *backend, enum flare_spill_cause cause, __u64 hash,
-	    __u64 now_ns, struct flare_service_counters *row)
+static __always_inline int flow_reserve(struct flow_scratch *scratch, __u64 now_ns, __u32 probe)
 {
-	struct flow_scratch *scratch = flow_scratch_get();
+	const struct flare_flow_key *key = &scratch->forward.peer;
+
+	if (bpf_map_update_elem(&embryos, key, &scratch->reverse, BPF_NOEXIST)) {
+		if (!flow_is_expired(key, now_ns))
+			return -1;
+		flow_evict_embryo(key);
+		if (bpf_map_update_elem(&embryos, key, &scratch->reverse, BPF_NOEXIST))
+			return -1;
+	}
+	if (!bpf_map_lookup_elem(&flows, key))
+		return 0;
+	if (flow_leaves_port(key, now_ns, probe)) {
+		flow_evict(key);
+		return 0;
+	}
+	bpf_map_delete_elem(&embryos, key);
+	return -1;
+}
+
+/* As flow_reserve, trying ports of the range for a flow that comes from an address of ours. */
+static __always_inline int flow_reserve_port(struct flow_scratch *scratch, __u64 hash, __u64 now_ns,
+					     struct flare_service_counters *row)
+{
 	struct flare_settings *set = settings_get();
-	__u32 which = (__u32)hash % (svc->snat_count ? svc->snat_count : 1);
-	struct flare_flow *forward, *reverse;
 	__u32 i;
 
-	if (!scratch || !set || which >= FLARE_SNAT_ADDRS_MAX)
-		return NULL;
-	flows_note(now_ns);
-	forward = &scratch->forward;
-	reverse = &scratch->reverse;
-	__builtin_memset(scratch, 0, sizeof(*scratch));
-	reverse->peer = *key;
-	reverse->created_ns = forward->created_ns = now_ns;
-	reverse->seen_ns = forward->seen_ns = now_ns;
-	reverse->service_id = forward->service_id = svc->id;
-	reverse->backend_id = forward->backend_id = backend_id;
-	reverse->backend_generation = forward->backend_generation = backend->generation;
-	reverse->dir = FLARE_DIR_REVERSE;
-	forward->cause = cause;
-	forward->peer.src = backend->addr;
-	forward->peer.sport = backend->port;
-	forward->peer.dst = svc->snat[which];
-	forward->peer.proto = key->proto;
-
+	if (!set)
+		return -1;
 	for (i = 0; i < FLARE_PORT_PROBES; i++) {
-		forward->peer.dport =
+		scratch->forward.peer.dport =
 			bpf_htons(nat_port(hash, i, set->nat_port_min, set->nat_port_max));
 		if (row)
 			row->port_probes++;
-		if (bpf_map_update_elem(&embryos, &forward->peer, reverse, BPF_NOEXIST)) {
-			if (!flow_is_expired(&forward->peer, now_ns))
-				continue;
-			flow_evict_embryo(&forward->peer);
-			if (bpf_map_update_elem(&embryos, &forward->peer, reverse, BPF_NOEXIST))
-				continue;
-		}
-		if (!bpf_map_lookup_elem(&flows, &forward->peer))
-			goto reserved;
-		if (flow_leaves_port(&forward->peer, now_ns, i)) {
-			flow_evict(&forward->peer);
-			goto reserved;
-		}
-		bpf_map_delete_elem(&embryos, &forward->peer);
+		if (!flow_reserve(scratch, now_ns, i))
+			return 0;
 	}
-	return NULL;
+	return -1;
+}
 
-reserved:
-	/* "must not exist": another CPU may have decided a copy of this SYN just now */
-	if (bpf_map_update_elem(&embryos, key, forward, BPF_NOEXIST)) {
-		bpf_map_delete_elem(&embryos, &forward->peer);
+/*
+ * Records a new flow (client key `key`) as the scratch area's plan says. Returns 0, or -1 where every
+ * probe found its port taken, or the client's own port where that is kept.
+ */
+__noinline int flow_create(const struct flare_flow_key *key, const struct flare_service *svc)
+{
+	struct flow_scratch *scratch = flow_scratch_get();
+	struct flow_plan *plan;
+	struct flare_flow *forward, *reverse;
+	struct flare_backend *backend;
+	__u32 which, id;
+	int taken;
+
+	if (!scratch || !key || !svc)
+		return -1;
+	plan = &scratch->plan;
+	id = plan->backend_id;
+	backend = bpf_map_lookup_elem(&backends, &id);
+	which = (__u32)plan->hash % (svc->snat_count ? svc->snat_count : 1);
+	if (!backend || which >= FLARE_SNAT_ADDRS_MAX)
+		return -1;
+	flows_note(plan->now_ns);
+	forward = &scratch->forward;
+	reverse = &scratch->reverse;
+	__builtin_memset(forward, 0, sizeof(*forward));
+	__builtin_memset(reverse, 0, sizeof(*reverse));
+	reverse->peer = *key;
+	reverse->created_ns = forward->created_ns = plan->now_ns;
+	reverse->seen_ns = forward->seen_ns = plan->now_ns;
+	reverse->service_id = forward->service_id = svc->id;
+	reverse->backend_id = forward->backend_id = id;
+	reverse->backend_generation = forward->backend_generation = backend->generation;
+	reverse->tier = forward->tier = plan->tier;
+	reverse->dir = FLARE_DIR_REVERSE;
+	forward->cause = plan->cause;
+	forward->to_stack = plan->to_stack & 1;
+	reverse->to_stack = plan->to_stack >> FLARE_DIR_REVERSE & 1;
+	forward->peer.src = backend->addr;
+	forward->peer.sport = backend->port;
+	forward->peer.proto = key->proto;
+	if (plan->source_kept) {
+		forward->peer.dst = key->src;
+		forward->peer.dport = key->sport;
+		/* as the last try: a closed flow does not keep another service from the pair */
+		taken = flow_reserve(scratch, plan->now_ns, FLARE_PORT_PROBES - 1);
+	} else {
+		forward->peer.dst = svc->snat[which];
+		taken = flow_reserve_port(scratch, plan->hash, plan->now_ns,
+					  service_counters_find(svc->id));
 	}
-	return bpf_map_lookup_elem(&embryos, key);
+	if (taken)
+		return -1;
+	/* "must not exist": another CPU may have decided a copy of this SYN just now */
+	if (bpf_map_update_elem(&embryos, key, forward, BPF_NOEXIST))
+		bpf_map_delete_elem(&embryos, &forward->peer);
+	return 0;
 }

@@ -33,22 +33,24 @@ static __always_inline struct flare_fragment *fragment_find(const struct packet 
 	return first;
 }
 
-/* Lets the later fragments of this datagram follow its first one. */
+/* Lets the later fragments of this datagram follow its first one, a packet of `flow`. */
 __noinline int fragment_remember(const struct packet *pkt, const struct translation *to,
-				 __u32 service_id, __u32 backend_id, __u32 dir)
+				 const struct flare_flow *flow)
 {
 	struct flare_fragment_key key;
 	struct flare_fragment first = {};
 
-	if (!pkt || !to)
+	if (!pkt || !to || !flow)
 		return -1;
 	fragment_key(&key, pkt);
 	first.new_src = to->src;
 	first.new_dst = to->dst;
 	first.seen_ns = bpf_ktime_get_coarse_ns();
-	first.service_id = service_id;
-	first.backend_id = backend_id;
-	first.dir = dir;
+	first.service_id = flow->service_id;
+	first.backend_id = flow->backend_id;
+	first.dir = flow->dir;
+	first.tier = flow->tier;
+	first.to_stack = flow->to_stack;
 	return (int)bpf_map_update_elem(&fragments, &key, &first, BPF_ANY);
 }
 

@@ -20,8 +20,11 @@
 /* What was chosen for a new flow. */
 struct choice {
 	__u64 hash;
+	__u64 now_ns;
 	__u32 cause; /* of a spilled one: FLARE_SPILL_* */
-	__u32 zero;
+	__u8 tier;
+	__u8 again; /* not new: its record was lost */
+	__u8 zero[2];
 };
 
 /* What shall be done with a packet that is translated. */
@@ -31,9 +34,61 @@ struct decision {
 	__u32 service_id;
 	__u32 backend_id;
 	__u8 dir;
+	__u8 tier;
+	__u8 to_stack; /* left to this host's stack */
 	__u8 is_new;
-	struct choice choice; /* of a new one */
 };
+
+/* What this CPU is at: the stack has no room for it below all that reads it. */
+struct work {
+	struct packet pkt;
+	struct choice choice; /* of a new flow */
+	struct route route;
+	struct translation to; /* of is_between() */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct work);
+} work_scratch SEC(".maps");
+
+static __always_inline struct work *work_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&work_scratch, &zero);
+}
+
+/* The same, for another packet. */
+static __always_inline struct work *work_begin(void)
+{
+	struct work *work = work_get();
+
+	if (!work)
+		return NULL;
+	__builtin_memset(&work->pkt, 0, sizeof(work->pkt));
+	__builtin_memset(&work->choice, 0, sizeof(work->choice));
+	return work;
+}
+
+/* The words of the VM tier and of serverless for the same thing. */
+static __always_inline enum flare_reason
+reason_by_tier(const struct decision *d, enum flare_reason forward, enum flare_reason spill)
+{
+	return d->tier == FLARE_TIER_VM ? forward : spill;
+}
+
+static __always_inline void decision_own(struct decision *d, const struct flare_flow *flow)
+{
+	d->service_id = flow->service_id;
+	d->backend_id = flow->backend_id;
+	d->dir = flow->dir;
+	d->tier = flow->tier;
+	d->to_stack = flow->to_stack;
+	d->to.hops = !flow->to_stack;
+}
 
 /* A packet that matches an entry leaves as its peer turned round; abi.h, struct flare_flow. */
 static __always_inline void decision_follow(struct decision *d, struct flare_flow *flow)
@@ -43,9 +98,7 @@ static __always_inline void decision_follow(struct decision *d, struct flare_flo
 	d->to.sport = flow->peer.dport;
 	d->to.dport = flow->peer.sport;
 	d->flow = flow;
-	d->service_id = flow->service_id;
-	d->backend_id = flow->backend_id;
-	d->dir = flow->dir;
+	decision_own(d, flow);
 }
 
 static __always_inline enum flare_reason follow_fragment(const struct packet *pkt,
@@ -60,7 +113,10 @@ static __always_inline enum flare_reason follow_fragment(const struct packet *pk
 	d->service_id = first->service_id;
 	d->backend_id = first->backend_id;
 	d->dir = first->dir;
-	return FLARE_REASON_SPILL_FRAGMENT;
+	d->tier = first->tier;
+	d->to_stack = first->to_stack;
+	d->to.hops = !first->to_stack;
+	return reason_by_tier(d, FLARE_REASON_FORWARD_FRAGMENT, FLARE_REASON_SPILL_FRAGMENT);
 }
 
 /*
@@ -78,66 +134,198 @@ static __always_inline enum flare_reason follow_icmp(const struct packet *pkt, s
 	d->to.dst = flow->peer.dst;
 	d->to.sport = flow->peer.sport;
 	d->to.dport = flow->peer.dport;
-	d->service_id = flow->service_id;
-	d->backend_id = flow->backend_id;
-	d->dir = flow->dir;
-	return FLARE_REASON_SPILL_ICMP;
+	decision_own(d, flow);
+	return reason_by_tier(d, FLARE_REASON_FORWARD_ICMP, FLARE_REASON_SPILL_ICMP);
 }
 
-/* What becomes of a flow that should have spilled and may not. */
-static __always_inline enum flare_reason overload(const struct flare_service *svc,
-						  struct flare_service_counters *row,
-						  const struct packet *pkt, __u64 hash,
-						  __u64 now_ns, enum flare_spill_cause cause,
-						  int refusal)
+/* A packet to a client. */
+static __always_inline enum flare_reason follow_reply(struct flare_flow *flow, struct decision *d)
+{
+	decision_follow(d, flow);
+	return reason_by_tier(d, FLARE_REASON_FORWARD_REPLY, FLARE_REASON_SPILL_REPLY);
+}
+
+/* Looks for the way out. Returns an enum next_hop. */
+__noinline int packet_route(hook_ctx *ctx, const struct packet *pkt, const struct translation *to,
+			    struct route *route)
+{
+	int inward = pkt && pkt->kind == PACKET_ICMP_ERROR;
+
+	if (!pkt || !to || !route)
+		return NEXT_HOP_NONE;
+	return next_hop_find(ctx, hook_ifindex(ctx), pkt, hook_gso_bytes(ctx),
+			     inward ? &to->dst : &to->src, inward ? &to->src : &to->dst, route);
+}
+
+/*
+ * Whether the way from the client to the backend leads through this host: the backend is behind
+ * another interface. Its replies come back through us then, whoever they are to.
+ */
+static __always_inline int is_between(hook_ctx *ctx, const struct packet *pkt,
+				      const struct flare_backend *backend)
+{
+	struct work *work = work_get();
+	enum next_hop hop;
+
+	if (!work)
+		return 0;
+	work->to.src = pkt->flow.src;
+	work->to.dst = backend->addr;
+	hop = packet_route(ctx, pkt, &work->to, &work->route);
+	return (hop == NEXT_HOP_KNOWN || hop == NEXT_HOP_NEIGHBOUR) &&
+	       work->route.ifindex != hook_ifindex(ctx);
+}
+
+/* Whether the backend gets to see the client's own address. */
+static __always_inline int source_is_kept(hook_ctx *ctx, const struct flare_service *svc,
+					  const struct packet *pkt,
+					  const struct flare_backend *backend, __u8 tier)
+{
+	if (addr_equal(&pkt->flow.src, &backend->addr))
+		return 0; /* a backend that calls its own service */
+	if (svc->placement == FLARE_PLACEMENT_SENDER)
+		return 1;
+	if (svc->placement != FLARE_PLACEMENT_BALANCER || tier != FLARE_TIER_VM)
+		return 0;
+	/* the stack refuses packets from its own address that come from outside */
+	if (backend->flags & FLARE_BACKEND_LOCAL || svc->snat_mode == FLARE_SNAT_NEVER)
+		return 1;
+	return svc->snat_mode == FLARE_SNAT_AUTO && is_between(ctx, pkt, backend);
+}
+
+#define GIVEN (-1)
+
+/*
+ * Gives a new flow to a backend of the chosen tier, and records it. Returns GIVEN, or the
+ * FLARE_REFUSAL_* that it met.
+ */
+__noinline int flow_give(hook_ctx *ctx, const struct flare_service *svc, const struct packet *pkt,
+			 struct choice *choice)
+{
+	struct flow_scratch *scratch = flow_scratch_get();
+	struct flare_backend *backend;
+	struct flare_admission *adm;
+	struct flow_plan *plan;
+	int kept;
+	__u32 id;
+
+	if (!svc || !pkt || !choice || !scratch)
+		return FLARE_REFUSAL_NO_BACKEND;
+	if (choice->again)
+		id = table_pick(svc->id, choice->tier & 1, choice->hash);
+	else if (svc->affinity_ns)
+		id = affinity_choose(svc, &pkt->flow, choice->tier & 1, choice->now_ns);
+	else
+		id = backend_select(svc, choice->tier & 1, choice->hash);
+	backend = bpf_map_lookup_elem(&backends, &id);
+	adm = admission_find(svc->id);
+	if (!id || !backend || !adm || backend->state == FLARE_BACKEND_DOWN)
+		return FLARE_REFUSAL_NO_BACKEND;
+	kept = source_is_kept(ctx, svc, pkt, backend, choice->tier);
+	if (!kept && !svc->snat_count)
+		return FLARE_REFUSAL_NO_BACKEND;
+	if (choice->tier == FLARE_TIER_SERVERLESS) {
+		int refusal;
+
+		if (pkt->ttl <= 1)
+			return FLARE_REFUSAL_TTL;
+		refusal = spend_check(svc, adm, choice->now_ns);
+		if (refusal != MAY_SPEND)
+			return refusal;
+	}
+	plan = &scratch->plan;
+	plan->hash = choice->hash;
+	plan->now_ns = choice->now_ns;
+	plan->backend_id = id;
+	plan->tier = choice->tier;
+	plan->cause = choice->cause;
+	plan->source_kept = kept;
+	plan->to_stack = 0;
+	if (svc->placement == FLARE_PLACEMENT_SENDER)
+		plan->to_stack = 1 << FLARE_DIR_FORWARD | 1 << FLARE_DIR_REVERSE;
+	else if (backend->flags & FLARE_BACKEND_LOCAL)
+		plan->to_stack = 1 << FLARE_DIR_FORWARD;
+	return flow_create(&pkt->flow, svc) ? FLARE_REFUSAL_NO_PORT : GIVEN;
+}
+
+static __always_inline void refusal_count(struct flare_service_counters *row, int refusal)
 {
 	if (refusal >= 0 && refusal < FLARE_REFUSALS_COUNT)
 		row->refused[refusal]++;
-	if (svc->overload == FLARE_OVERLOAD_REJECT)
-		return FLARE_REASON_OVERLOAD_REJECT;
-	if (svc->overload == FLARE_OVERLOAD_DROP)
-		return FLARE_REASON_OVERLOAD_DROP;
-	row->tier[FLARE_TIER_VM].flows_new++;
-	row->over_cap += cause == FLARE_SPILL_CAP;
-	vm_flow_remember(pkt, hash, now_ns);
-	return FLARE_REASON_VM_OVERLOAD;
 }
 
-/* Records the new flow to the backend of its slot, if it may be spilled. */
-static __always_inline enum flare_reason
-spill(const struct flare_service *svc, struct flare_admission *adm,
-      struct flare_service_counters *row, const struct packet *pkt, enum flare_spill_cause cause,
-      __u64 hash, __u64 now_ns)
+/* What is left for a flow that no backend may have. */
+static __always_inline enum flare_reason turn_away(const struct flare_service *svc)
 {
-	__u32 backend_id = svc->snat_count ? backend_pick(svc->id, hash) : 0;
-	struct flare_backend *backend = bpf_map_lookup_elem(&backends, &backend_id);
+	return svc->overload == FLARE_OVERLOAD_DROP ? FLARE_REASON_OVERLOAD_DROP
+						    : FLARE_REASON_OVERLOAD_REJECT;
+}
+
+/* A new flow for the VM tier: a receiver's own stack, or a backend. */
+static __always_inline enum flare_reason keep(hook_ctx *ctx, const struct flare_service *svc,
+					      struct flare_service_counters *row,
+					      const struct packet *pkt, struct choice *choice,
+					      int may_spill)
+{
 	int refusal;
 
-	if (!backend_id || !backend || backend->state == FLARE_BACKEND_DOWN)
-		return overload(svc, row, pkt, hash, now_ns, cause, FLARE_REFUSAL_NO_BACKEND);
-	if (pkt->ttl <= 1)
-		return overload(svc, row, pkt, hash, now_ns, cause, FLARE_REFUSAL_TTL);
-	refusal = spend_check(svc, adm, now_ns);
-	if (refusal != MAY_SPEND)
-		return overload(svc, row, pkt, hash, now_ns, cause, refusal);
-	if (!flow_create(&pkt->flow, svc, backend_id, backend, cause, hash, now_ns, row))
-		return overload(svc, row, pkt, hash, now_ns, cause, FLARE_REFUSAL_NO_PORT);
-	return FLARE_REASON_SPILL_NEW;
+	if (svc->placement == FLARE_PLACEMENT_RECEIVER) {
+		row->tier[FLARE_TIER_VM].flows_new++;
+		vm_flow_remember(pkt, choice->hash, choice->now_ns);
+		return FLARE_REASON_VM_NEW;
+	}
+	choice->tier = FLARE_TIER_VM;
+	refusal = flow_give(ctx, svc, pkt, choice);
+	if (refusal == GIVEN)
+		return FLARE_REASON_FORWARD_NEW;
+	refusal_count(row, refusal);
+	if (refusal != FLARE_REFUSAL_NO_BACKEND || !may_spill ||
+	    svc->policy == FLARE_POLICY_OBSERVE)
+		return turn_away(svc);
+	choice->tier = FLARE_TIER_SERVERLESS;
+	choice->cause = FLARE_SPILL_NO_VM;
+	refusal = flow_give(ctx, svc, pkt, choice);
+	if (refusal == GIVEN)
+		return FLARE_REASON_SPILL_NEW;
+	refusal_count(row, refusal);
+	return turn_away(svc);
 }
 
-/* Counts a new flow of the serverless tier, once it is known to have a way out. */
-static __always_inline void spill_count_new(const struct decision *d)
+/* A new flow for serverless; where it may not be spilled, `overload` says what becomes of it. */
+static __always_inline enum flare_reason spill(hook_ctx *ctx, const struct flare_service *svc,
+					       struct flare_service_counters *row,
+					       const struct packet *pkt, struct choice *choice)
+{
+	enum flare_reason reason;
+	int refusal;
+
+	choice->tier = FLARE_TIER_SERVERLESS;
+	refusal = flow_give(ctx, svc, pkt, choice);
+	if (refusal == GIVEN)
+		return FLARE_REASON_SPILL_NEW;
+	refusal_count(row, refusal);
+	if (svc->overload != FLARE_OVERLOAD_VM)
+		return turn_away(svc);
+	row->over_cap += choice->cause == FLARE_SPILL_CAP;
+	reason = keep(ctx, svc, row, pkt, choice, 0);
+	return reason == FLARE_REASON_VM_NEW ? FLARE_REASON_VM_OVERLOAD : reason;
+}
+
+/* Counts a new flow that was given to a backend, once it is known to have a way out. */
+static __always_inline void count_new(const struct decision *d, const struct choice *choice)
 {
 	struct flare_backend_counters *backend = backend_counters_find(d->backend_id);
 	struct flare_service_counters *row = service_counters_find(d->service_id);
 	struct flare_admission *adm = admission_find(d->service_id);
 
-	if (row) {
-		row->spilled[d->choice.cause & 3]++;
-		row->tier[FLARE_TIER_SERVERLESS].flows_new++;
-	}
+	if (row)
+		row->tier[d->tier & 1].flows_new++;
 	if (backend)
 		backend->traffic.flows_new++;
+	if (d->tier != FLARE_TIER_SERVERLESS)
+		return;
+	if (row)
+		row->spilled[choice->cause & (FLARE_SPILL_SLOTS - 1)]++;
 	if (adm)
 		*(volatile __u64 *)&adm->last_spill_ns = bpf_ktime_get_ns();
 }
@@ -158,15 +346,16 @@ static __always_inline int source_is_ours(const struct flare_service *svc,
 }
 
 /*
- * The first packet of a flow: TCP SYN without ACK, or a datagram without an entry. A spilled one has
- * its entry then.
+ * The first packet of a flow: TCP SYN without ACK, or a datagram without an entry; at a balancer also
+ * any other segment without one, which goes where the table of the VM tier has it. A flow that is
+ * translated has its entry then.
  */
-__noinline int decide_new(const struct flare_service *svc, const struct packet *pkt,
+__noinline int decide_new(hook_ctx *ctx, const struct flare_service *svc, const struct packet *pkt,
 			  struct choice *choice)
 {
-	__u64 now_ns = bpf_ktime_get_ns(), hash;
 	struct flare_service_counters *row;
 	struct flare_admission *adm;
+	enum flare_reason reason;
 	struct wish wish;
 
 	if (!svc || !pkt || !choice)
@@ -175,21 +364,22 @@ __noinline int decide_new(const struct flare_service *svc, const struct packet *
 	adm = admission_find(svc->id);
 	if (!row || !adm)
 		return FLARE_REASON_VM_NEW;
-	hash = flow_hash(&pkt->flow, svc->hash_key);
-	if (vm_flow_known(pkt, hash, now_ns))
+	choice->now_ns = bpf_ktime_get_ns();
+	choice->hash = flow_hash(&pkt->flow, svc->hash_key);
+	if (choice->again)
+		return keep(ctx, svc, row, pkt, choice, 0);
+	if (svc->placement == FLARE_PLACEMENT_RECEIVER &&
+	    vm_flow_known(pkt, choice->hash, choice->now_ns))
 		return FLARE_REASON_VM_KNOWN;
-	wish = tier_choose(svc, adm, row, hash, now_ns);
-	choice->hash = hash;
+	wish = tier_choose(svc, adm, row, &pkt->flow.src, choice->hash, choice->now_ns);
 	choice->cause = wish.cause;
 	if (wish.spill && svc->policy != FLARE_POLICY_OBSERVE)
-		return spill(svc, adm, row, pkt, wish.cause, hash, now_ns);
-
-	row->tier[FLARE_TIER_VM].flows_new++;
-	vm_flow_remember(pkt, hash, now_ns);
+		return spill(ctx, svc, row, pkt, choice);
+	reason = keep(ctx, svc, row, pkt, choice, 1);
 	if (!wish.spill)
-		return FLARE_REASON_VM_NEW;
-	row->observed[wish.cause & 3]++;
-	return FLARE_REASON_VM_OBSERVED;
+		return reason;
+	row->observed[wish.cause & (FLARE_SPILL_SLOTS - 1)]++;
+	return reason == FLARE_REASON_VM_NEW ? FLARE_REASON_VM_OBSERVED : reason;
 }
 
 /* Whether the packet opens a flow. A segment of a UDP datagram that is a fragment does, too. */
@@ -209,16 +399,16 @@ static __always_inline int flow_lost_backend(const struct flare_flow *flow)
 }
 
 /* A packet to a service of ours. */
-static __always_inline enum flare_reason decide_service(const struct flare_service *svc,
-							const struct packet *pkt,
-							struct decision *d, enum flare_hook hook)
+static __always_inline enum flare_reason
+decide_service(hook_ctx *ctx, const struct flare_service *svc, const struct packet *pkt,
+	       struct choice *choice, struct decision *d, enum flare_hook hook)
 {
 	enum flare_reason reason = packet_defect(pkt);
 	struct flare_flow *flow;
 
 	d->service_id = svc->id;
 	if (reason != PARSED)
-		return reason;
+		return svc->placement == FLARE_PLACEMENT_BALANCER ? FLARE_REASON_MALFORMED : reason;
 	flow = flow_find(&pkt->flow);
 	if (flow) {
 		int opens = packet_opens(pkt);
@@ -227,7 +417,8 @@ static __always_inline enum flare_reason decide_service(const struct flare_servi
 		if (!lost && (!opens || pkt->flow.proto == PROTO_UDP ||
 			      !flow_is_over(&pkt->flow, bpf_ktime_get_ns()))) {
 			decision_follow(d, flow);
-			return FLARE_REASON_SPILL_KNOWN;
+			return reason_by_tier(d, FLARE_REASON_FORWARD_KNOWN,
+					      FLARE_REASON_SPILL_KNOWN);
 		}
 		if (!opens)
 			return FLARE_REASON_BACKEND_DOWN;
@@ -236,31 +427,35 @@ static __always_inline enum flare_reason decide_service(const struct flare_servi
 	}
 	if (hook == FLARE_HOOK_TC_COMPANION)
 		return FLARE_REASON_NOT_PUNTED;
-	if (!packet_opens(pkt))
-		return FLARE_REASON_VM_KNOWN;
+	if (!packet_opens(pkt)) {
+		if (svc->placement == FLARE_PLACEMENT_RECEIVER)
+			return FLARE_REASON_VM_KNOWN;
+		choice->again = 1;
+	}
 	if (source_is_ours(svc, &pkt->flow.src))
-		return FLARE_REASON_SPOOF;
-	reason = decide_new(svc, pkt, &d->choice);
-	if (reason != FLARE_REASON_SPILL_NEW)
+		return svc->placement == FLARE_PLACEMENT_BALANCER ? FLARE_REASON_MALFORMED
+								  : FLARE_REASON_SPOOF;
+	reason = decide_new(ctx, svc, pkt, choice);
+	if (reason != FLARE_REASON_SPILL_NEW && reason != FLARE_REASON_FORWARD_NEW)
 		return reason;
 	flow = flow_find(&pkt->flow);
 	if (!flow)
 		return FLARE_REASON_NO_ROUTE;
 	decision_follow(d, flow);
 	d->is_new = 1;
-	return reason;
+	return choice->again ? FLARE_REASON_FORWARD_AGAIN : reason;
 }
 
-static __always_inline int is_nat_port(__be16 port)
+static __always_inline int is_nat_port(const struct flare_settings *set, __be16 port)
 {
-	struct flare_settings *set = settings_get();
 	__u16 number = bpf_ntohs(port);
 
-	return set && number >= set->nat_port_min && number <= set->nat_port_max;
+	return number >= set->nat_port_min && number <= set->nat_port_max;
 }
 
 /* What the packet is to us. Reads maps, and records a new flow; the packet stays as it is. */
-static __always_inline enum flare_reason decide(const struct packet *pkt, struct decision *d,
+static __always_inline enum flare_reason decide(hook_ctx *ctx, const struct packet *pkt,
+						struct choice *choice, struct decision *d,
 						enum flare_hook hook)
 {
 	struct flare_service_key key = {
@@ -268,48 +463,42 @@ static __always_inline enum flare_reason decide(const struct packet *pkt, struct
 		.port = pkt->flow.dport,
 		.proto = pkt->flow.proto,
 	};
+	struct flare_settings *set = settings_get();
 	struct flare_service *svc;
+	struct flare_flow *flow;
 
+	if (!set)
+		return FLARE_REASON_NOT_SERVICE;
 	if (pkt->l2_multicast)
 		return FLARE_REASON_NOT_UNICAST;
 	if (pkt->kind == PACKET_LATER_FRAGMENT)
 		return follow_fragment(pkt, d);
 	if (pkt->kind == PACKET_ICMP_ERROR)
 		return follow_icmp(pkt, d);
-	if (is_nat_port(pkt->flow.dport)) {
-		struct flare_flow *flow = flow_find(&pkt->flow);
-
-		if (flow && flow->dir == FLARE_DIR_REVERSE) {
-			decision_follow(d, flow);
-			return FLARE_REASON_SPILL_REPLY;
-		}
+	if (is_nat_port(set, pkt->flow.dport)) {
+		flow = flow_find(&pkt->flow);
+		if (flow && flow->dir == FLARE_DIR_REVERSE)
+			return follow_reply(flow, d);
 	}
 	svc = bpf_map_lookup_elem(&services, &key);
-	if (!svc)
-		return FLARE_REASON_NOT_SERVICE;
-	return decide_service(svc, pkt, d, hook);
+	if (svc)
+		return decide_service(ctx, svc, pkt, choice, d, hook);
+	if (set->plain_replies) {
+		flow = flow_find(&pkt->flow);
+		if (flow && flow->dir == FLARE_DIR_REVERSE)
+			return follow_reply(flow, d);
+	}
+	return FLARE_REASON_NOT_SERVICE;
 }
 
 static __always_inline int reason_forwards(enum flare_reason reason)
 {
-	return reason >= FLARE_REASON_SPILL_NEW && reason <= FLARE_REASON_SPILL_ICMP;
+	return reason >= FLARE_REASON_FORWARD_NEW && reason <= FLARE_REASON_SPILL_ICMP;
 }
 
 static __always_inline int reason_is_vm(enum flare_reason reason)
 {
 	return reason >= FLARE_REASON_VM_NEW && reason <= FLARE_REASON_VM_OVERLOAD;
-}
-
-/* Looks for the way out. Returns an enum next_hop. */
-__noinline int packet_route(hook_ctx *ctx, const struct packet *pkt, const struct translation *to,
-			    struct route *route)
-{
-	int inward = pkt && pkt->kind == PACKET_ICMP_ERROR;
-
-	if (!pkt || !to || !route)
-		return NEXT_HOP_NONE;
-	return next_hop_find(ctx, hook_ifindex(ctx), pkt, hook_gso_bytes(ctx),
-			     inward ? &to->dst : &to->src, inward ? &to->src : &to->dst, route);
 }
 
 /*
@@ -321,6 +510,8 @@ static __always_inline enum flare_reason decide_route(hook_ctx *ctx, const struc
 						      enum flare_reason reason, struct route *route,
 						      enum next_hop *hop)
 {
+	if (d->to_stack)
+		return reason; /* it is the stack's to route */
 	if (pkt->ttl <= 1)
 		return FLARE_REASON_TTL_EXCEEDED;
 	*hop = packet_route(ctx, pkt, &d->to, route);
@@ -341,21 +532,25 @@ static __always_inline enum flare_reason decide_route(hook_ctx *ctx, const struc
 }
 
 /*
- * A new flow that has no way out goes to the VM tier after all. It was not counted as new yet, so
- * that its end is not to be counted either.
+ * A new flow that has no way out: at a receiver it goes to the VM tier after all. It was not counted
+ * as new yet, so that its end is not to be counted either.
  */
-static __always_inline enum flare_reason abandon(const struct packet *pkt, struct decision *d)
+static __always_inline enum flare_reason abandon(const struct packet *pkt, struct decision *d,
+						 const struct choice *choice)
 {
 	struct flare_service_counters *row = service_counters_find(d->service_id);
+	struct flare_service *svc = service_of(&pkt->flow);
 
 	if (d->flow)
 		__sync_fetch_and_or(&d->flow->flags, FLARE_FLOW_CLOSED);
 	flow_remove(&pkt->flow);
-	vm_flow_remember(pkt, d->choice.hash, bpf_ktime_get_ns());
-	if (row) {
+	if (row)
 		row->refused[FLARE_REFUSAL_NO_ROUTE]++;
+	if (!svc || svc->placement != FLARE_PLACEMENT_RECEIVER)
+		return FLARE_REASON_NO_ROUTE;
+	vm_flow_remember(pkt, choice->hash, bpf_ktime_get_ns());
+	if (row)
 		row->tier[FLARE_TIER_VM].flows_new++;
-	}
 	return FLARE_REASON_VM_OVERLOAD;
 }
 
@@ -423,7 +618,8 @@ static __always_inline enum flare_reason follow_requests(hook_ctx *ctx, enum fla
 		if (shifts_exist(d->service_id))
 			failed = shift_out(ctx, pkt, &d->flow->peer);
 	} else {
-		turn_client(ctx, pkt, d->service_id, to_vm ? 0 : d->backend_id);
+		turn_client(ctx, pkt, d->service_id, to_vm ? 0 : d->backend_id,
+			    to_vm ? FLARE_TIER_VM : d->tier);
 		if (shifts_exist(d->service_id))
 			failed = shift_in(ctx, pkt, &pkt->flow);
 	}
@@ -436,11 +632,11 @@ static __always_inline void count(hook_ctx *ctx, enum flare_hook hook, enum flar
 {
 	reason_count(hook, reason);
 	if (reason_forwards(reason)) {
-		spill_count(d->service_id, d->backend_id, pkt, d->dir, hook_segments(ctx));
+		flow_count(d->service_id, d->backend_id, d->tier, pkt, d->dir, hook_segments(ctx));
+		if (d->flow && pkt->first_fragment)
+			fragment_remember(pkt, &d->to, d->flow);
 		if (d->flow)
 			flow_touch(d->flow, pkt, hook_segments(ctx));
-		if (pkt->first_fragment)
-			fragment_remember(pkt, &d->to, d->service_id, d->backend_id, d->dir);
 	} else if (reason_is_vm(reason)) {
 		vm_count(d->service_id, pkt, FLARE_DIR_FORWARD, hook_segments(ctx));
 	}
@@ -476,54 +672,45 @@ __noinline int packet_answer(hook_ctx *ctx, const struct packet *pkt, __u32 reas
 	return answer_icmp(ctx, pkt, &what);
 }
 
-/* The packet that this CPU is at: the stack has no room for it below all that reads it. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct packet);
-} packet_scratch SEC(".maps");
-
 /* Handles one packet. Returns the hook's verdict. */
 static __always_inline int ingress(hook_ctx *ctx, enum flare_hook hook)
 {
 	enum next_hop hop = NEXT_HOP_NONE;
+	struct work *work = work_begin();
 	struct decision d = {};
-	struct route route = {};
 	enum flare_reason reason;
 	struct packet *pkt;
-	__u32 zero = 0;
 
-	pkt = bpf_map_lookup_elem(&packet_scratch, &zero);
-	if (!pkt)
+	if (!work)
 		return HOOK_PASS;
-	__builtin_memset(pkt, 0, sizeof(*pkt));
+	pkt = &work->pkt;
 	reason = packet_read(ctx, pkt);
 	if (reason == PARSED)
-		reason = decide(pkt, &d, hook);
+		reason = decide(ctx, pkt, &work->choice, &d, hook);
 	if (reason_forwards(reason)) {
-		reason = decide_route(ctx, pkt, &d, reason, &route, &hop);
+		reason = decide_route(ctx, pkt, &d, reason, &work->route, &hop);
 		if (reason == FLARE_REASON_NO_ROUTE && d.is_new)
-			reason = abandon(pkt, &d);
+			reason = abandon(pkt, &d, &work->choice);
 		else if (d.is_new)
-			spill_count_new(&d);
+			count_new(&d, &work->choice);
 	}
-	if (hook == FLARE_HOOK_TC_COMPANION && reason < FLARE_REASON_SPILL_NEW)
+	if (hook == FLARE_HOOK_TC_COMPANION && reason < FLARE_REASON_FORWARD_NEW)
 		reason = FLARE_REASON_NOT_PUNTED;
-	if (reason_forwards(reason) && rewrite(ctx, pkt, &d, &route, hop))
+	if (reason_forwards(reason) && rewrite(ctx, pkt, &d, &work->route, hop))
 		reason = FLARE_REASON_REWRITE_FAILED;
 	reason = follow_requests(ctx, reason, pkt, &d);
 	count(ctx, hook, reason, pkt, &d);
 
 	if (reason_forwards(reason))
-		return hook_send(ctx, pkt, &route, hop);
+		return d.to_stack ? HOOK_PASS : hook_send(ctx, pkt, &work->route, hop);
 	switch (reason) {
 	case FLARE_REASON_OVERLOAD_REJECT:
 	case FLARE_REASON_BACKEND_DOWN:
 	case FLARE_REASON_TOO_BIG:
 	case FLARE_REASON_TTL_EXCEEDED:
-		return packet_answer(ctx, pkt, reason, route.mtu);
+		return packet_answer(ctx, pkt, reason, work->route.mtu);
 	case FLARE_REASON_OVERLOAD_DROP:
+	case FLARE_REASON_MALFORMED:
 	case FLARE_REASON_NO_ROUTE:
 	case FLARE_REASON_REWRITE_FAILED:
 		return HOOK_DROP;

@@ -36,9 +36,9 @@ static __always_inline void client_payload(hook_ctx *ctx, const struct packet *p
 		turn_begin(turn, &pkt->flow);
 }
 
-/* A packet from the client of a connection; `backend_id` 0: of the VM tier. */
+/* A packet from the client of a connection; `backend_id` 0: of a receiver's VM tier. */
 __noinline int turn_client(hook_ctx *ctx, const struct packet *pkt, __u32 service_id,
-			   __u32 backend_id)
+			   __u32 backend_id, __u32 tier)
 {
 	struct flare_turn_set *set;
 	struct flare_turn *turn;
@@ -60,7 +60,7 @@ __noinline int turn_client(hook_ctx *ctx, const struct packet *pkt, __u32 servic
 		    (turn->requests && !(turn->flags & FLARE_TURN_WHOLE))) {
 			if (!turn)
 				turn = turn_take(set, tag);
-			turn_reset(turn, &pkt->flow, service_id, backend_id);
+			turn_reset(turn, &pkt->flow, service_id, backend_id, tier);
 			turn->client_end = seq;
 			turn->syn_ns = bpf_ktime_get_ns();
 			if (turn->flags & FLARE_TURN_WHOLE)
@@ -74,7 +74,7 @@ __noinline int turn_client(hook_ctx *ctx, const struct packet *pkt, __u32 servic
 		    hook_load(ctx, pkt->l4 + offsetof(struct tcphdr, ack_seq), &ack, sizeof(ack)))
 			return 0;
 		turn = turn_take(set, tag);
-		turn_reset(turn, &pkt->flow, service_id, backend_id);
+		turn_reset(turn, &pkt->flow, service_id, backend_id, tier);
 		turn->client_end = seq;
 		turn->server_end = bpf_ntohl(ack);
 		payload_guess(turn);

@@ -14,6 +14,8 @@ struct translation {
 	struct flare_addr dst;
 	__be16 sport;
 	__be16 dport;
+	__u8 hops; /* that it takes here: 1, or 0 where the stack counts them, or none is taken */
+	__u8 zero[3];
 };
 
 /* Sums of changes, kept apart: helpers must know which of them lie in the pseudo-header. */
@@ -74,8 +76,8 @@ static __always_inline void addr_to_v6(struct in6_addr *v6, const struct flare_a
 	v6->in6_u.u6_addr32[3] = addr->word[3];
 }
 
-/* Writes addresses and a hop less to live into the IP header at `l3`. Returns 0, or -1. */
-static __always_inline int rewrite_ip(void *data, void *end, __u32 l3, __u8 is_v6,
+/* Writes addresses and `hops` less to live into the IP header at `l3`. Returns 0, or -1. */
+static __always_inline int rewrite_ip(void *data, void *end, __u32 l3, __u8 is_v6, __u8 hops,
 				      const struct flare_addr *src, const struct flare_addr *dst)
 {
 	if (is_v6) {
@@ -85,7 +87,7 @@ static __always_inline int rewrite_ip(void *data, void *end, __u32 l3, __u8 is_v
 			return -1;
 		addr_to_v6(&ip->saddr, src);
 		addr_to_v6(&ip->daddr, dst);
-		ip->hop_limit--;
+		ip->hop_limit -= hops;
 	} else {
 		struct iphdr *ip = packet_at(data, end, l3, sizeof(*ip));
 		__u64 change = 0;
@@ -94,11 +96,11 @@ static __always_inline int rewrite_ip(void *data, void *end, __u32 l3, __u8 is_v
 			return -1;
 		change = csum_change(change, ip->saddr, src->word[3]);
 		change = csum_change(change, ip->daddr, dst->word[3]);
-		change =
-			csum_change(change, bpf_htons(ip->ttl << 8), bpf_htons((ip->ttl - 1) << 8));
+		change = csum_change(change, bpf_htons(ip->ttl << 8),
+				     bpf_htons((__u16)(ip->ttl - hops) << 8));
 		ip->saddr = src->word[3];
 		ip->daddr = dst->word[3];
-		ip->ttl--;
+		ip->ttl -= hops;
 		csum_fix(&ip->check, change);
 	}
 	return 0;
@@ -116,7 +118,7 @@ static __always_inline int rewrite_transport(void *data, void *end, const struct
 	delta->pseudo = csum_change_addr(0, &pkt->flow.src, &to->src);
 	delta->pseudo = csum_change_addr(delta->pseudo, &pkt->flow.dst, &to->dst);
 	delta->payload = 0;
-	if (rewrite_ip(data, end, pkt->l3, pkt->is_v6, &to->src, &to->dst))
+	if (rewrite_ip(data, end, pkt->l3, pkt->is_v6, to->hops, &to->src, &to->dst))
 		return -1;
 	if (pkt->kind == PACKET_LATER_FRAGMENT)
 		return 0;
@@ -177,7 +179,7 @@ static __always_inline int rewrite_icmp(void *data, void *end, const struct pack
 		sum = csum_change_addr(sum, &sender, new_src);
 		sum = csum_change_addr(sum, &pkt->flow.dst, new_dst);
 	}
-	if (rewrite_ip(data, end, pkt->l3, pkt->is_v6, new_src, new_dst))
+	if (rewrite_ip(data, end, pkt->l3, pkt->is_v6, to->hops, new_src, new_dst))
 		return -1;
 	/* the quote ran from flow.dst to flow.src: pkt->flow is the quote turned round */
 	address_change = csum_change_addr(0, &pkt->flow.dst, &to->src);

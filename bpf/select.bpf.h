@@ -80,6 +80,25 @@ static __always_inline __u32 slot_of(__u64 hash, __u32 slots)
 	return (__u32)(((hash >> 32) * slots) >> 32);
 }
 
+/* A second hash of a flow, for the other of two choices. */
+static __always_inline __u64 second_hash(__u64 hash)
+{
+	__u64 mixed = (hash ^ hash >> 32) * 0x9e3779b97f4a7c15ULL; /* golden ratio */
+
+	return mixed ^ mixed << 32;
+}
+
+/*
+ * Whether load `a` on weight `wa` is less than load `b` on weight `wb`. A load below 0 is one whose
+ * end was counted before its begin.
+ */
+static __always_inline int load_is_less(__s64 a, __u32 wa, __s64 b, __u32 wb)
+{
+	a = a > 0 ? a : 0;
+	b = b > 0 ? b : 0;
+	return (__u64)a * wb < (__u64)b * wa;
+}
+
 /*
  * The generic cell rate algorithm (ITU-T I.371), a token bucket in one word: the virtual time at
  * which the bucket is full again. Returns the new virtual time, or 0 where no token is left.

@@ -34,9 +34,13 @@ static __always_inline int seq_after(__u32 a, __u32 b)
 static __always_inline void in_flight_add(const struct flare_turn *turn, __s64 change)
 {
 	struct flare_admission *adm = admission_find(turn->service_id);
+	struct flare_backend_load *load =
+		turn->backend_id ? backend_load_find(turn->backend_id) : NULL;
 
 	if (adm)
 		__sync_fetch_and_add(&adm->in_flight[turn->tier & 1], change);
+	if (load)
+		__sync_fetch_and_add(&load->in_flight, change);
 }
 
 static __always_inline void traffic_tally(struct flare_traffic *traffic, __u32 begun,
@@ -103,7 +107,7 @@ static __always_inline struct flare_turn *turn_take(struct flare_turn_set *set, 
 
 /* Gives the slot to the connection of `client`, which begins now or is seen for the first time. */
 __noinline int turn_reset(struct flare_turn *turn, const struct flare_flow_key *client,
-			  __u32 service_id, __u32 backend_id)
+			  __u32 service_id, __u32 backend_id, __u32 tier)
 {
 	struct flare_service *svc;
 
@@ -119,7 +123,7 @@ __noinline int turn_reset(struct flare_turn *turn, const struct flare_flow_key *
 	turn->requests = 0;
 	turn->service_id = service_id;
 	turn->backend_id = backend_id;
-	turn->tier = backend_id ? FLARE_TIER_SERVERLESS : FLARE_TIER_VM;
+	turn->tier = tier & 1;
 	turn->flags = svc && svc->counting == FLARE_COUNTING_CONNECTIONS ? FLARE_TURN_WHOLE : 0;
 	turn->steering = svc ? svc->steering : 0;
 	turn->ended = 0;

@@ -122,8 +122,9 @@ Result<void> FlowSweep::look_at(const FlowMap::Entry& entry, std::uint64_t now_n
 Result<void> FlowSweep::look_at_forward(const FlowMap::Entry& entry, std::uint64_t now_ns,
                                         const flare_settings& settings, SweepReport& report) {
   const flare_flow& forward = entry.value;
-  bool counts = !in_embryos_ && (forward.flags & FLARE_FLOW_COUNTED) &&
-                !(forward.flags & FLARE_FLOW_CLOSED) && forward.service_id < tallies_.size();
+  bool counts = !in_embryos_ && forward.tier == FLARE_TIER_SERVERLESS &&
+                (forward.flags & FLARE_FLOW_COUNTED) && !(forward.flags & FLARE_FLOW_CLOSED) &&
+                forward.service_id < tallies_.size();
   bool busy = later(forward.seen_ns, shortest_life_ns(settings, entry.key.proto)) > now_ns;
   std::optional<flare_flow> reverse;
   if (!busy) reverse = find(forward.peer);
@@ -187,13 +188,15 @@ void FlowSweep::count_end(const flare_flow& forward, SweepReport& report) {
   if (forward.flags & FLARE_FLOW_CLOSED) return;
   if (forward.service_id >= tallies_.size()) return;
   ++report.closed;
-  ++tallies_[forward.service_id].closed_here;
+  const bool spilled = forward.tier == FLARE_TIER_SERVERLESS;
+  if (spilled) ++tallies_[forward.service_id].closed_here;
   int running_on = ::sched_getcpu();
   std::uint32_t cpu = running_on < 0 ? 0 : static_cast<std::uint32_t>(running_on);
   if (cpu < maps_.cpus()) {
     maps_.service_counters.bump(
-        cpu * maps_.services_max() + forward.service_id, [](flare_service_counters & row) -> auto& {
-          return row.tier[FLARE_TIER_SERVERLESS].flows_closed;
+        cpu * maps_.services_max() + forward.service_id,
+        [&forward](flare_service_counters & row) -> auto& {
+          return row.tier[forward.tier & 1].flows_closed;
         });
     if (forward.backend_id < maps_.backends_max()) {
       maps_.backend_counters.bump(
@@ -201,8 +204,11 @@ void FlowSweep::count_end(const flare_flow& forward, SweepReport& report) {
           [](flare_backend_counters & row) -> auto& { return row.traffic.flows_closed; });
     }
   }
-  if (forward.flags & FLARE_FLOW_COUNTED) {
-    maps_.admission.sub_to_zero(forward.service_id, &flare_admission::active, 1);
+  if (!(forward.flags & FLARE_FLOW_COUNTED)) return;
+  if (spilled) maps_.admission.sub_to_zero(forward.service_id, &flare_admission::active, 1);
+  const auto backend = maps_.backends.lookup(forward.backend_id);
+  if (backend && backend->generation == forward.backend_generation) {
+    maps_.backend_loads.sub_to_zero(forward.backend_id, &flare_backend_load::active, 1);
   }
 }
 

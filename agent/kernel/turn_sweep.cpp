@@ -2,16 +2,17 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 
 namespace flare {
 namespace {
 
 struct Tally {
   std::uint64_t open = 0;
-  std::uint64_t vanished = 0;  ///< in this walk
   std::uint64_t begun_at_start = 0;
   std::uint64_t ended_at_start = 0;
 };
+using BackendTallies = std::map<std::uint32_t, Tally>;  ///< of those with requests in flight
 
 std::uint64_t ended(const flare_traffic& traffic) { return traffic.answers + traffic.abandoned; }
 
@@ -49,6 +50,37 @@ void add_in_flight(const Maps& maps, std::uint32_t service_id, std::uint32_t tie
   });
 }
 
+/// The slots were seen at different moments. Since the walk began, some requests began and some
+/// ended, so the truth lies between open - ended and open + begun. Returns what `now` lacks of it.
+std::int64_t correction(const Tally& tally, const flare_traffic& totals, std::int64_t now) {
+  const auto open = static_cast<std::int64_t>(tally.open);
+  const auto gone = static_cast<std::int64_t>(ended(totals) - tally.ended_at_start);
+  const auto come = static_cast<std::int64_t>(totals.requests - tally.begun_at_start);
+  return std::clamp(now, std::max<std::int64_t>(0, open - gone), open + come) - now;
+}
+
+/// A backend with none in flight has nothing to correct that the next walk would not see.
+BackendTallies busy_backends(const Maps& maps) {
+  BackendTallies tallies;
+  for (std::uint32_t id = 1; id < maps.backends_max(); ++id) {
+    if (maps.backend_loads.get(id, &flare_backend_load::in_flight) == 0) continue;
+    const flare_traffic totals = maps.backend_totals(id).traffic;
+    tallies[id] = {0, totals.requests, ended(totals)};
+  }
+  return tallies;
+}
+
+void correct_backends(const Maps& maps, const BackendTallies& tallies) {
+  for (const auto& [id, tally] : tallies) {
+    const auto now =
+        static_cast<std::int64_t>(maps.backend_loads.get(id, &flare_backend_load::in_flight));
+    const std::int64_t lacks = correction(tally, maps.backend_totals(id).traffic, now);
+    if (lacks != 0) {
+      maps.backend_loads.add(id, &flare_backend_load::in_flight, static_cast<std::uint64_t>(lacks));
+    }
+  }
+}
+
 /// Takes the open requests of a silent connection. Returns how many; 0 where the datapath has just
 /// ended them, or the connection has spoken.
 std::uint64_t end_silently(flare_turn& turn, std::uint64_t now_ns, std::uint64_t silence_ns) {
@@ -71,38 +103,36 @@ TurnReport sweep_turns(const Maps& maps, std::uint64_t now_ns, std::uint64_t sil
       tally.ended_at_start = ended(totals.tier[tier]);
     }
   }
+  BackendTallies backends = busy_backends(maps);
   for_each_turn(maps, [&](flare_turn& turn) {
     const std::size_t of = std::size_t{turn.service_id} * FLARE_TIERS_COUNT + turn.tier;
     if (of >= tallies.size() || open_requests(turn) == 0) return;
     if (const std::uint64_t ended = end_silently(turn, now_ns, silence_ns); ended > 0) {
       add_in_flight(maps, turn.service_id, turn.tier, -static_cast<std::int64_t>(ended));
       maps.admission.add(turn.service_id, &flare_admission::vanished, ended);
-      tallies[of].vanished += ended;
+      if (turn.backend_id != 0 && turn.backend_id < maps.backends_max()) {
+        maps.backend_loads.sub(turn.backend_id, &flare_backend_load::in_flight, ended);
+      }
       report.vanished += ended;
       return;
     }
     const std::uint64_t open = open_requests(turn);
     tallies[of].open += open;
     report.open += open;
+    const auto backend = backends.find(turn.backend_id);
+    if (backend != backends.end()) backend->second.open += open;
   });
-  // The slots were seen at different moments. Since the walk began, some requests began and some
-  // ended, so the truth lies between open - ended and open + begun.
   for (std::uint32_t id = 0; id < maps.services_max(); ++id) {
     const flare_service_counters totals = maps.service_totals(id);
     for (std::uint32_t tier = 0; tier < FLARE_TIERS_COUNT; ++tier) {
       const Tally& tally = tallies[id * FLARE_TIERS_COUNT + tier];
-      const auto open = static_cast<std::int64_t>(tally.open);
-      const std::int64_t now = in_flight(maps, id, tier);
-      const auto gone = static_cast<std::int64_t>(ended(totals.tier[tier]) - tally.ended_at_start);
-      const auto come =
-          static_cast<std::int64_t>(totals.tier[tier].requests - tally.begun_at_start);
-      const std::int64_t truth =
-          std::clamp(now, std::max<std::int64_t>(0, open - gone), open + come);
-      if (truth == now) continue;
-      add_in_flight(maps, id, tier, truth - now);
-      report.corrections.push_back({id, static_cast<flare_tier>(tier), truth - now});
+      const std::int64_t lacks = correction(tally, totals.tier[tier], in_flight(maps, id, tier));
+      if (lacks == 0) continue;
+      add_in_flight(maps, id, tier, lacks);
+      report.corrections.push_back({id, static_cast<flare_tier>(tier), lacks});
     }
   }
+  correct_backends(maps, backends);
   return report;
 }
 

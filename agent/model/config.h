@@ -101,8 +101,8 @@ struct ServiceConfig {
 };
 
 struct InterfaceConfig {
-  std::string name;   ///< empty where `match` is given
-  std::string match;  ///< a pattern of names (fnmatch), whose interfaces come and go
+  std::string name;     ///< empty where `match` is given
+  std::string match{};  ///< a pattern of names (fnmatch), whose interfaces come and go
   flare_attach_mode mode = FLARE_ATTACH_AUTO;
   enum class Tc : std::uint8_t { kAuto, kTcx, kClsact } tc = Tc::kAuto;
 };

@@ -1,5 +1,7 @@
-// Runs every packet fixture through XDP, tc and the tc companion of XDP, in both families.
+// Runs every packet fixture through XDP, tc and the tc companion of XDP, in both families: at a
+// receiver that spills all, and at a balancer whose VM tier has the same backends.
 #include <set>
+#include <tuple>
 
 #include "packet_case.h"
 
@@ -9,20 +11,31 @@ namespace {
 struct Group {
   std::string fixture;
   Family family;
+  Stand stand;
 };
+
+/// What a receiver leaves to its own stack is not what a balancer does: balancer_test.cpp has that.
+bool holds_for(const PacketCase& row, Stand stand) {
+  return stand == Stand::kReceiver || !(row.reason.starts_with("vm-") ||
+                                        row.given == Given::kVmTcp || row.fixture == "overload");
+}
 
 std::vector<Group> groups() {
   std::vector<Group> found;
-  std::set<std::pair<std::string, Family>> seen;
+  std::set<std::tuple<std::string, Family, Stand>> seen;
   for (const PacketCase& row : all_packet_cases())
     for (const Family family : {Family::kV4, Family::kV6})
-      if (row.runs_in(family) && seen.emplace(row.fixture, family).second)
-        found.push_back({row.fixture, family});
+      for (const Stand stand : {Stand::kReceiver, Stand::kBalancer, Stand::kBalancerPlain})
+        if (row.runs_in(family) && holds_for(row, stand) &&
+            seen.emplace(row.fixture, family, stand).second)
+          found.push_back({row.fixture, family, stand});
   return found;
 }
 
-/// What the companion says: it decides nothing new, and finishes what belongs to a flow.
-std::string companion_reason(const PacketCase& row) {
+/// What the companion says: it decides nothing new, and finishes what belongs to a flow. At a
+/// balancer it judges what XDP could not look at.
+std::string companion_reason(const PacketCase& row, const std::string& said) {
+  if (said == "malformed" && row.reason != "spoof") return said;
   static const std::set<std::string> finished = {"spill-known",    "spill-reply", "spill-icmp",
                                                  "spill-fragment", "no-route",    "too-big",
                                                  "ttl-exceeded",   "backend-down"};
@@ -34,12 +47,13 @@ class PacketFixtures : public ReceiverTest, public testing::WithParamInterface<G
  protected:
   void run_case(const PacketCase& row, flare_hook hook) {
     forget_packets();
-    adjust([](flare_service& service) { service = fresh(service); });
+    adjust([this](flare_service& service) { service = fresh(service); });
     bring_about(row.given);
     if (row.adjust) adjust(row.adjust);
     const Bytes frame = row.frame(scene_);
     const std::string reason =
-        hook == FLARE_HOOK_TC_COMPANION ? companion_reason(row) : row.reason_at(hook);
+        said(hook == FLARE_HOOK_TC_COMPANION ? companion_reason(row, said(row.reason_at(hook)))
+                                             : row.reason_at(hook));
     switch (reason_fate(reason_of(reason))) {
       case FLARE_FATE_PASS:
         if (reason.starts_with("vm-"))
@@ -62,8 +76,8 @@ class PacketFixtures : public ReceiverTest, public testing::WithParamInterface<G
 
  private:
   /// The service as make_service() and build() leave it.
-  static flare_service fresh(flare_service service) {
-    service.share = FLARE_SHARE_ONE;
+  flare_service fresh(flare_service service) const {
+    service.share = stand_ == Stand::kReceiver ? FLARE_SHARE_ONE : 0;
     service.policy = FLARE_POLICY_FORMULA;
     service.overload = FLARE_OVERLOAD_VM;
     service.hour_budget = 1'000'000;
@@ -84,7 +98,7 @@ class PacketFixtures : public ReceiverTest, public testing::WithParamInterface<G
     const Outcome outcome = run_frame(hook, frame);
     EXPECT_EQ(outcome.reason, reason);
     EXPECT_EQ(outcome.verdict, verdicts(hook).forward);
-    if (reason == "spill-new") find_nat();
+    if (reason == said("spill-new")) find_nat();
     ASSERT_TRUE(row.becomes) << "the row says no frame";
     EXPECT_EQ(hex_dump(outcome.bytes), hex_dump(row.becomes(scene_)));
     const bool answered = reason_fate(reason_of(reason)) == FLARE_FATE_ANSWER;
@@ -95,11 +109,13 @@ class PacketFixtures : public ReceiverTest, public testing::WithParamInterface<G
 };
 
 TEST_P(PacketFixtures, GetTheirVerdictReasonAndFrame) {
+  stand_at(GetParam().stand);
   for (const Path path : {Path::kPlain, Path::kSmallMtu, Path::kUnknownNeighbour, Path::kNoRoute,
                           Path::kOtherDevice}) {
     bool built = false;
     for (const PacketCase& row : all_packet_cases()) {
-      if (row.fixture != GetParam().fixture || row.path != path || !row.runs_in(GetParam().family))
+      if (row.fixture != GetParam().fixture || row.path != path ||
+          !row.runs_in(GetParam().family) || !holds_for(row, GetParam().stand))
         continue;
       if (!built) build(GetParam().family, path);
       built = true;
@@ -112,7 +128,8 @@ TEST_P(PacketFixtures, GetTheirVerdictReasonAndFrame) {
 }
 
 std::string group_name(const testing::TestParamInfo<Group>& info) {
-  std::string name = info.param.fixture + family_name(info.param.family);
+  std::string name =
+      info.param.fixture + family_name(info.param.family) + stand_name(info.param.stand);
   std::erase_if(name, [](char letter) { return std::isalnum(letter) == 0; });
   return name;
 }

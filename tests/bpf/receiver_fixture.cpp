@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 #include <string_view>
 
 namespace flare::test {
@@ -37,6 +38,25 @@ std::string way_name(const testing::TestParamInfo<Way>& info) {
   return family_name(info.param.family) + hook_name(info.param.hook);
 }
 
+std::string stand_name(Stand stand) {
+  switch (stand) {
+    case Stand::kReceiver:
+      return "Receiver";
+    case Stand::kBalancer:
+      return "Balancer";
+    default:
+      return "BalancerPlain";
+  }
+}
+
+std::string ReceiverTest::said(const std::string& word) const {
+  if (stand_ == Stand::kReceiver) return word;
+  static const std::set<std::string> defects = {
+      "land", "spoof", "martian", "bad-checksum-field", "bad-tcp-flags", "bad-transport-header"};
+  if (defects.contains(word)) return "malformed";
+  return word.starts_with("spill-") ? "forward-" + word.substr(6) : word;
+}
+
 void ReceiverTest::build(Family family, Path path,
                          const std::function<void(flare_service&)>& change) {
   scene_ = Scene{};
@@ -44,11 +64,22 @@ void ReceiverTest::build(Family family, Path path,
   scene_.path = path;
   tcp_ = make_service(scene_.frontend(Protocol::kTcp), Protocol::kTcp, kTcpService);
   udp_ = make_service(scene_.frontend(Protocol::kUdp), Protocol::kUdp, kUdpService);
-  make_backend(scene_.backend(Protocol::kTcp), 1, kTcpService);
-  make_backend(scene_.backend(Protocol::kUdp), 2, kUdpService);
+  const bool balances = stand_ != Stand::kReceiver;
+  const flare_tier tier = balances ? FLARE_TIER_VM : FLARE_TIER_SERVERLESS;
+  make_backend(scene_.backend(Protocol::kTcp), 1, kTcpService, tier);
+  make_backend(scene_.backend(Protocol::kUdp), 2, kUdpService, tier);
+  auto settings = maps().settings.lookup(0);
+  ASSERT_TRUE(settings);
+  settings->plain_replies = stand_ == Stand::kBalancerPlain;
+  ASSERT_TRUE(maps().settings.update(0, *settings));
   adjust([&](flare_service& service) {
     service.snat_count = 2;
     service.snat[1] = raw_addr(scene_.other_nat_ip());
+    if (balances) {
+      service.placement = FLARE_PLACEMENT_BALANCER;
+      service.share = 0;
+      service.snat_mode = stand_ == Stand::kBalancerPlain ? FLARE_SNAT_NEVER : FLARE_SNAT_ALWAYS;
+    }
     if (change) change(service);
   });
 }
@@ -85,6 +116,8 @@ void ReceiverTest::bring_about(Given given) {
   const auto run = [this](const Packet& packet) {
     return run_packet(FLARE_HOOK_TC_INGRESS, packet).reason;
   };
+  const std::string opened = said("spill-new"), known = said("spill-known"),
+                    replied = said("spill-reply");
   switch (given) {
     case Given::kNothing:
       return;
@@ -97,25 +130,25 @@ void ReceiverTest::bring_about(Given given) {
     case Given::kFirstFragment: {
       const Packet datagram = scene_.datagram();
       ASSERT_EQ(run(given == Given::kSpilledUdp ? datagram : Scene::first_fragment(datagram)),
-                "spill-new");
+                opened);
       find_nat();
-      ASSERT_EQ(run(scene_.reply_datagram()), "spill-reply");
+      ASSERT_EQ(run(scene_.reply_datagram()), replied);
       return;
     }
     case Given::kSpilledSyn:
     case Given::kSpilledTcp:
     case Given::kClosedTcp:
     case Given::kResetTcp:
-      ASSERT_EQ(run(scene_.segment()), "spill-new");
+      ASSERT_EQ(run(scene_.segment()), opened);
       find_nat();
       if (given == Given::kSpilledSyn) return;
-      ASSERT_EQ(run(scene_.reply_segment(TcpFlags::kSyn | TcpFlags::kAck)), "spill-reply");
-      ASSERT_EQ(run(scene_.segment(TcpFlags::kAck)), "spill-known");
+      ASSERT_EQ(run(scene_.reply_segment(TcpFlags::kSyn | TcpFlags::kAck)), replied);
+      ASSERT_EQ(run(scene_.segment(TcpFlags::kAck)), known);
       if (given == Given::kResetTcp) {
-        ASSERT_EQ(run(scene_.reply_segment(TcpFlags::kRst)), "spill-reply");
+        ASSERT_EQ(run(scene_.reply_segment(TcpFlags::kRst)), replied);
       } else if (given == Given::kClosedTcp) {
-        ASSERT_EQ(run(scene_.segment(TcpFlags::kFin | TcpFlags::kAck)), "spill-known");
-        ASSERT_EQ(run(scene_.reply_segment(TcpFlags::kFin | TcpFlags::kAck)), "spill-reply");
+        ASSERT_EQ(run(scene_.segment(TcpFlags::kFin | TcpFlags::kAck)), known);
+        ASSERT_EQ(run(scene_.reply_segment(TcpFlags::kFin | TcpFlags::kAck)), replied);
       }
       return;
   }

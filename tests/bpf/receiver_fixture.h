@@ -1,5 +1,6 @@
-// A receiver with a TCP and a UDP service on the shipped programs, and what the suites here ask it:
-// bring a flow about, run one packet, compare every map with what it held before.
+// A receiver, or a balancer, with a TCP and a UDP service on the shipped programs, and what the
+// suites here ask it: bring a flow about, run one packet, compare every map with what it held
+// before.
 #pragma once
 
 #include <algorithm>
@@ -26,6 +27,14 @@ enum class Given {
   kFirstFragment,  ///< as kSpilledUdp, by the first fragment (id 77) of a datagram
 };
 
+/// Where Flare sits: whose packets are translated, and how.
+enum class Stand {
+  kReceiver,       ///< the whole share is spilled
+  kBalancer,       ///< nothing is spilled, the VM tier has the backends; from an address of ours
+  kBalancerPlain,  ///< as that, from the client's own address
+};
+std::string stand_name(Stand stand);
+
 /// The contents of the maps that packets may change, byte by byte.
 struct MapImage {
   std::vector<std::string> flows;  ///< `flows`, `embryos` and `fragments`, sorted
@@ -42,6 +51,10 @@ class ReceiverTest : public DatapathTest {
   /// the settings of both before they are written.
   void build(Family family, Path path = Path::kPlain,
              const std::function<void(flare_service&)>& adjust = {});
+  /// Where the services of the next build() sit.
+  void stand_at(Stand stand) { stand_ = stand; }
+  /// A receiver's word for what becomes of a packet, as it is said where we stand.
+  std::string said(const std::string& word) const;
   /// Writes changed settings of both services.
   void adjust(const std::function<void(flare_service&)>& change);
   void set_backend_state(flare_backend_state state);
@@ -65,6 +78,7 @@ class ReceiverTest : public DatapathTest {
 
   Scene scene_;
   Service tcp_, udp_;
+  Stand stand_ = Stand::kReceiver;
 };
 
 /// The hooks that packets come in by.

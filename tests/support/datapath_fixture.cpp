@@ -128,8 +128,10 @@ void DatapathTest::forget_packets() {
 void DatapathTest::SetUp() {
   forget_packets();
   erase_all(maps().services);
+  erase_all(maps().chain_sources);
   for (std::uint32_t id = 0; id < maps().services_max(); ++id)
-    ASSERT_TRUE(maps().tables.withdraw(id, FLARE_TIER_SERVERLESS));
+    for (const flare_tier tier : {FLARE_TIER_VM, FLARE_TIER_SERVERLESS})
+      ASSERT_TRUE(maps().tables.withdraw(id, tier));
   const flare_settings settings = {
       .heartbeat_bound_ns = 60'000'000'000,
       .tcp_handshake_ns = 20'000'000'000,
@@ -140,7 +142,8 @@ void DatapathTest::SetUp() {
       .udp_replied_ns = 120'000'000'000,
       .nat_port_min = kNatMin,
       .nat_port_max = kNatMax,
-      .zero = 0,
+      .plain_replies = 0,
+      .zero = {},
       .hash_key = {1, 2},
   };
   ASSERT_TRUE(maps().settings.update(0, settings));
@@ -244,20 +247,20 @@ DatapathTest::Service DatapathTest::make_service(const std::string& frontend, Pr
 }
 
 void DatapathTest::make_backend(const std::string& endpoint, std::uint32_t id,
-                                std::uint32_t service_id) {
+                                std::uint32_t service_id, flare_tier tier) {
   const auto parsed = Endpoint::parse(endpoint);
   ASSERT_TRUE(parsed) << endpoint;
   flare_backend backend{};
   backend.addr = parsed->address.raw;
   backend.port = htons(parsed->port);
-  backend.tier = FLARE_TIER_SERVERLESS;
+  backend.tier = static_cast<__u8>(tier);
   backend.state = FLARE_BACKEND_ACTIVE;
   backend.generation = 1;
   backend.service_id = service_id;
   backend.weight = 1;
   ASSERT_TRUE(maps().backends.update(id, backend));
   const std::uint32_t slots[] = {id};
-  const auto published = maps().tables.publish(service_id, FLARE_TIER_SERVERLESS, slots);
+  const auto published = maps().tables.publish(service_id, tier, slots);
   ASSERT_TRUE(published) << published.error().message();
 }
 

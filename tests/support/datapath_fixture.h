@@ -84,9 +84,9 @@ class DatapathTest : public testing::Test {
   };
   Service make_service(const std::string& frontend, Protocol protocol = Protocol::kTcp,
                        std::uint32_t id = 1);
-  /// Registers backend `id` and makes it the only one in the service's serverless table.
-  void make_backend(const std::string& endpoint, std::uint32_t id = 1,
-                    std::uint32_t service_id = 1);
+  /// Registers backend `id` and makes it the only one in the table of the service's tier.
+  void make_backend(const std::string& endpoint, std::uint32_t id = 1, std::uint32_t service_id = 1,
+                    flare_tier tier = FLARE_TIER_SERVERLESS);
   /// Sets the heartbeat to now.
   void beat();
 
