@@ -2,49 +2,16 @@
 
 #include <algorithm>
 #include <map>
-#include <numeric>
-#include <set>
 #include <string>
 #include <tuple>
+
+#include "discovery/check_words.h"
 
 namespace flare {
 namespace {
 
-std::string key_of(std::size_t service, std::string_view field) {
-  return "services[" + std::to_string(service) + "]." + std::string(field);
-}
-
-std::string key_of(std::size_t service, std::string_view list, std::size_t item,
-                   std::string_view field) {
-  return key_of(service, list) + "[" + std::to_string(item) + "]" +
-         (field.empty() ? "" : "." + std::string(field));
-}
-
-std::string named(const ServiceConfig& service) { return "service " + in_quotes(service.name); }
-
 std::string range_text(PortRange range) {
   return std::to_string(range.min) + "-" + std::to_string(range.max);
-}
-
-/// Addresses that replies of spilled flows come back to: given ones, else the frontend's.
-std::vector<Address> snat_of(const ServiceConfig& service) {
-  if (!service.snat.empty()) return service.snat;
-  if (service.frontend.port == 0) return {};
-  return {service.frontend.address};
-}
-
-bool contains(const std::vector<Address>& list, const Address& address) {
-  return std::find(list.begin(), list.end(), address) != list.end();
-}
-
-void check_interfaces(const Draft& draft, Problems& problems) {
-  std::set<std::string> seen;
-  for (std::size_t i = 0; i < draft.config.interfaces.size(); ++i) {
-    const std::string& name = draft.config.interfaces[i].name;
-    if (name.empty() || seen.insert(name).second) continue;
-    problems.refuse(draft.interfaces[i], "interfaces[" + std::to_string(i) + "].name",
-                    in_quotes(name) + " a second time", "each interface once");
-  }
 }
 
 void check_identities(const Draft& draft, Problems& problems) {
@@ -55,7 +22,7 @@ void check_identities(const Draft& draft, Problems& problems) {
     if (!service.name.empty()) {
       const auto [first, fresh] = names.emplace(service.name, i);
       if (!fresh) {
-        problems.refuse(draft.services[i].name, key_of(i, "name"),
+        problems.refuse(draft.services[i].name, service_key(i, "name"),
                         in_quotes(service.name) + ", the name of services[" +
                             std::to_string(first->second) + "] too",
                         "a name of its own");
@@ -65,7 +32,7 @@ void check_identities(const Draft& draft, Problems& problems) {
     const auto [first, fresh] =
         frontends.emplace(std::tuple(service.frontend, service.protocol), i);
     if (fresh) continue;
-    problems.refuse(draft.services[i].frontend, key_of(i, "frontend"),
+    problems.refuse(draft.services[i].frontend, service_key(i, "frontend"),
                     service.frontend.text() + "/" + std::string(to_text(service.protocol)) +
                         " of " + named(service) + ", the frontend of " +
                         named(draft.config.services[first->second]) + " too",
@@ -73,62 +40,27 @@ void check_identities(const Draft& draft, Problems& problems) {
   }
 }
 
-void check_families(const Draft& draft, std::size_t i, Problems& problems) {
-  const ServiceConfig& service = draft.config.services[i];
-  if (service.frontend.port == 0) return;
-  const bool v4 = service.frontend.address.is_v4();
-  const std::string accepted =
-      std::string(v4 ? "IPv4" : "IPv6") + ", as the frontend " + service.frontend.text();
-  for (std::size_t b = 0; b < service.serverless.size(); ++b) {
-    const Endpoint& endpoint = service.serverless[b].endpoint;
-    if (endpoint.port == 0 || endpoint.address.is_v4() == v4) continue;
-    problems.refuse(draft.services[i].backends[b], key_of(i, "serverless", b, "endpoint"),
-                    endpoint.text() + " of the other family", accepted);
-  }
-  for (std::size_t s = 0; s < service.snat.size(); ++s) {
-    if (service.snat[s].is_v4() == v4) continue;
-    problems.refuse(draft.services[i].snat[s], key_of(i, "snat", s, ""),
-                    service.snat[s].text() + " of the other family", accepted);
-  }
-}
-
 void check_snat(const Draft& draft, std::size_t i, Problems& problems) {
   const ServiceConfig& service = draft.config.services[i];
   if (service.snat.size() > FLARE_SNAT_ADDRS_MAX) {
-    problems.refuse(draft.services[i].snat[FLARE_SNAT_ADDRS_MAX], key_of(i, "snat"),
+    problems.refuse(draft.services[i].snat[FLARE_SNAT_ADDRS_MAX], service_key(i, "snat"),
                     std::to_string(service.snat.size()) + " addresses",
                     "at most " + std::to_string(FLARE_SNAT_ADDRS_MAX));
   }
   for (std::size_t s = 1; s < service.snat.size(); ++s) {
     const auto first = std::find(service.snat.begin(), service.snat.end(), service.snat[s]);
     if (static_cast<std::size_t>(first - service.snat.begin()) == s) continue;
-    problems.refuse(draft.services[i].snat[s], key_of(i, "snat", s, ""),
+    problems.refuse(draft.services[i].snat[s], service_key(i, "snat", s, ""),
                     service.snat[s].text() + " a second time", "each address once");
   }
-}
-
-/// A backend must be elsewhere: a flow sent to an address of this host would come back to us.
-void check_backend_addresses(const Draft& draft, std::size_t i, Problems& problems) {
-  const ServiceConfig& service = draft.config.services[i];
-  std::map<Endpoint, std::size_t> seen;
-  for (std::size_t b = 0; b < service.serverless.size(); ++b) {
-    const Endpoint& endpoint = service.serverless[b].endpoint;
-    if (endpoint.port == 0) continue;
-    const Place place = draft.services[i].backends[b];
-    const std::string key = key_of(i, "serverless", b, "endpoint");
-    if (!seen.emplace(endpoint, b).second) {
-      problems.refuse(place, key, endpoint.text() + " a second time", "each backend once");
-      continue;
-    }
-    for (const ServiceConfig& other : draft.config.services) {
-      const bool frontend = other.frontend.port != 0 && other.frontend.address == endpoint.address;
-      if (!frontend && !contains(other.snat, endpoint.address)) continue;
-      problems.refuse(place, key,
-                      endpoint.text() + ", whose address is " +
-                          (frontend ? "the frontend of " : "a SNAT address of ") + named(other),
-                      "an address of another host");
-      break;
-    }
+  if (service.frontend.port == 0) return;
+  const bool v4 = service.frontend.address.is_v4();
+  for (std::size_t s = 0; s < service.snat.size(); ++s) {
+    if (service.snat[s].is_v4() == v4) continue;
+    problems.refuse(
+        draft.services[i].snat[s], service_key(i, "snat", s, ""),
+        service.snat[s].text() + " of the other family",
+        std::string(v4 ? "IPv4" : "IPv6") + ", as the frontend " + service.frontend.text());
   }
 }
 
@@ -140,10 +72,10 @@ void check_counting(const Draft& draft, std::size_t i, Problems& problems) {
   const std::string counting =
       service.counting == FLARE_COUNTING_REPORTED ? "reported" : "connections";
   if (service.protocol == Protocol::kUdp) {
-    problems.refuse(places.counting, key_of(i, "counting"),
+    problems.refuse(places.counting, service_key(i, "counting"),
                     "counting " + counting + " for UDP, whose flows are counted", "auto");
   } else if (service.policy == FLARE_POLICY_CAP && places.workers.line == 0) {
-    problems.refuse(places.counting, key_of(i, "counting"),
+    problems.refuse(places.counting, service_key(i, "counting"),
                     "counting " + counting + " with policy cap and without workers",
                     "workers, which are learned with counting: auto alone; or another policy");
   }
@@ -155,30 +87,26 @@ void check_policy(const Draft& draft, std::size_t i, Problems& problems) {
   const bool spills = service.policy != FLARE_POLICY_OBSERVE;
   const bool cap = service.policy == FLARE_POLICY_CAP;
   if (service.policy == FLARE_POLICY_FORMULA && places.capacity.line == 0) {
-    problems.refuse(places.policy, key_of(i, "policy"), "formula without capacity_rps",
+    problems.refuse(places.policy, service_key(i, "policy"), "formula without capacity_rps",
                     "formula with capacity_rps, or observe");
   }
   if (service.protocol == Protocol::kUdp && (cap || service.workers > 0)) {
-    problems.refuse(cap ? places.policy : places.workers, key_of(i, cap ? "policy" : "workers"),
+    problems.refuse(cap ? places.policy : places.workers,
+                    service_key(i, cap ? "policy" : "workers"),
                     "a cap on requests for UDP, whose requests are not counted",
                     "formula or observe, without workers");
   }
-  if (spills && !places.has_serverless) {
+  const TierPlaces& serverless = places.tier[FLARE_TIER_SERVERLESS];
+  if (spills && !serverless.given) {
     const std::string policy = !cap ? "formula" : places.has_policy ? "cap" : "cap, the default";
-    problems.refuse(places.serverless, key_of(i, "serverless"),
+    problems.refuse(serverless.list, service_key(i, "serverless"),
                     "no backend to spill to with policy " + policy,
                     "at least one serverless backend, or policy: observe");
   }
   if (!spills && service.min_share > 0) {
-    problems.refuse(places.min_share, key_of(i, "min_share"),
+    problems.refuse(places.min_share, service_key(i, "min_share"),
                     "a floor with policy observe, which spills nothing",
                     "0, or policy formula or cap");
-  }
-  const bool weightless = std::all_of(service.serverless.begin(), service.serverless.end(),
-                                      [](const BackendConfig& b) { return b.weight == 0; });
-  if (!service.serverless.empty() && weightless) {
-    problems.refuse(places.serverless, key_of(i, "serverless"), "weight 0 for every backend",
-                    "a weight above 0 for at least one");
   }
 }
 
@@ -186,15 +114,15 @@ void check_policy(const Draft& draft, std::size_t i, Problems& problems) {
 void check_move(const Draft& draft, std::size_t i, Problems& problems) {
   const ServiceConfig& service = draft.config.services[i];
   if (service.move.idle && service.move.how == FLARE_MOVE_NONE) {
-    problems.refuse(draft.services[i].move_idle, key_of(i, "move_idle"),
+    problems.refuse(draft.services[i].move_idle, service_key(i, "move_idle"),
                     "resets of idle connections without move: close", "off, or move: close");
   }
   if (service.move.how == FLARE_MOVE_NONE) return;
   if (service.protocol == Protocol::kUdp) {
-    problems.refuse(draft.services[i].move, key_of(i, "move"),
+    problems.refuse(draft.services[i].move, service_key(i, "move"),
                     "moving connections of UDP, which has none", "none");
   } else if (service.counting == FLARE_COUNTING_CONNECTIONS) {
-    problems.refuse(draft.services[i].move, key_of(i, "move"),
+    problems.refuse(draft.services[i].move, service_key(i, "move"),
                     "move close with counting connections, which sees no answers",
                     "none, or counting auto or reported");
   }
@@ -209,7 +137,9 @@ void check_limits(const Draft& draft, Problems& problems) {
                     "at most " + std::to_string(limits.services) + " (limits.services)");
   }
   std::size_t backends = 0;
-  for (const ServiceConfig& service : services) backends += service.serverless.size();
+  for (const ServiceConfig& service : services) {
+    backends += service.vm.size() + service.serverless.size();
+  }
   if (backends >= limits.backends) {
     problems.refuse(draft.limits, "limits.backends",
                     std::to_string(backends) + " backends in all services",
@@ -261,7 +191,7 @@ void check_nat(const Draft& draft, const HostPorts& host, Problems& problems) {
     if (frontend.port < range.min || frontend.port > range.max) continue;
     if (!contains(snat, frontend.address)) continue;
     problems.refuse(
-        draft.services[i].frontend, key_of(i, "frontend"),
+        draft.services[i].frontend, service_key(i, "frontend"),
         frontend.text() + ", a port of the range " + range_text(range) + " that spilled flows get",
         "a port outside nat.port_min to nat.port_max");
   }
@@ -271,7 +201,7 @@ void check_beat(const Draft& draft, Problems& problems) {
   for (std::size_t i = 0; i < draft.config.services.size(); ++i) {
     const ServiceConfig& service = draft.config.services[i];
     if (service.formula.interval * 2 <= draft.config.agent.heartbeat_bound) continue;
-    problems.refuse(draft.services[i].service, key_of(i, "formula.interval"),
+    problems.refuse(draft.services[i].service, service_key(i, "formula.interval"),
                     std::to_string(service.formula.interval.count()) + "ms",
                     "at most half of agent.heartbeat_bound (" +
                         std::to_string(draft.config.agent.heartbeat_bound.count()) + "ms)");
@@ -281,15 +211,12 @@ void check_beat(const Draft& draft, Problems& problems) {
 }  // namespace
 
 void cross_check(const Draft& draft, const HostPorts& host, Problems& problems) {
-  if (draft.config.interfaces.empty() && problems.empty()) {
-    problems.refuse({}, "interfaces", "no interface", "at least one network interface");
-  }
-  check_interfaces(draft, problems);
+  check_reach(draft, problems);
   check_identities(draft, problems);
   for (std::size_t i = 0; i < draft.config.services.size(); ++i) {
-    check_families(draft, i, problems);
     check_snat(draft, i, problems);
-    check_backend_addresses(draft, i, problems);
+    check_tiers(draft, i, problems);
+    check_placement(draft, i, problems);
     check_policy(draft, i, problems);
     check_counting(draft, i, problems);
     check_move(draft, i, problems);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string_view>
+#include <utility>
 
 #include "discovery/yaml_fields.h"
 #include "discovery/yaml_values.h"
@@ -53,6 +54,20 @@ Field word_field(std::string_view name, std::vector<std::string_view> words, Enu
         }
       },
       {}};
+}
+
+/// Reads one value and keeps its place.
+inline FieldReader at_place(Place& place, FieldReader read) {
+  return [&place, read = std::move(read)](const YamlNode& node, const std::string& key) {
+    place = node.place;
+    read(node, key);
+  };
+}
+
+/// `field`, whose place is kept.
+inline Field placed(Place& place, Field field) {
+  field.read = at_place(place, std::move(field.read));
+  return field;
 }
 
 }  // namespace flare

@@ -3,6 +3,7 @@
 #include <net/if.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -17,6 +18,10 @@ constexpr milliseconds kSecond{1'000};
 constexpr milliseconds kHour{3'600'000};
 constexpr std::size_t kSocketPathBytes = 100;
 constexpr std::size_t kPathBytes = 1024;
+constexpr std::size_t kPatternBytes = 63;
+constexpr std::string_view kNameWords = "the name of a network interface";
+constexpr std::string_view kPatternWords =
+    "a pattern of names of network interfaces as veth* (*, ? or [...])";
 
 bool is_interface_name(std::string_view name) {
   return !name.empty() && name.size() < IFNAMSIZ && name != "." && name != ".." &&
@@ -24,23 +29,42 @@ bool is_interface_name(std::string_view name) {
                      [](char c) { return c > ' ' && c < 0x7f && c != '/' && c != ':'; });
 }
 
+/// Characters that make a pattern of a name.
+constexpr std::string_view kWild = "*?[";
+
+bool is_interface_pattern(std::string_view text) {
+  return text.size() <= kPatternBytes && text.find_first_of(kWild) != std::string_view::npos &&
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return c > ' ' && c < 0x7f && c != '/'; });
+}
+
 void read_interface(const YamlNode& node, const std::string& key, Draft& draft,
                     Problems& problems) {
   InterfaceConfig interface;
   Place place = node.place;
-  const FieldReader name = [&](const YamlNode& value, const std::string& field) {
-    place = value.place;
-    if (value.kind == YamlNode::Kind::kScalar && is_interface_name(value.text)) {
-      interface.name = value.text;
-      return;
-    }
-    problems.refuse(value.place, field, describe(value), "the name of a network interface");
+  int given = 0;
+  const auto name = [&](std::string& target, bool (*fits)(std::string_view),
+                        std::string_view accepted) -> FieldReader {
+    return [&, fits, accepted](const YamlNode& value, const std::string& field) {
+      place = value.place;
+      ++given;
+      if (value.kind == YamlNode::Kind::kScalar && fits(value.text)) {
+        target = value.text;
+      } else {
+        problems.refuse(value.place, field, describe(value), accepted);
+      }
+    };
   };
   read_fields(node, key,
-              {{"name", name, "the name of a network interface"},
+              {{"name", name(interface.name, is_interface_name, kNameWords), {}},
+               {"match", name(interface.match, is_interface_pattern, kPatternWords), {}},
                word_field("mode", {"auto", "xdp", "tc"}, interface.mode, problems),
                word_field("tc", {"auto", "tcx", "clsact"}, interface.tc, problems)},
               problems);
+  if (given != 1 && node.kind == YamlNode::Kind::kMap) {
+    problems.refuse(place, key, given == 0 ? "neither name nor match" : "name and match",
+                    "one of them");
+  }
   draft.config.interfaces.push_back(interface);
   draft.interfaces.push_back(place);
 }
@@ -93,23 +117,46 @@ void read_limits(const YamlNode& node, const std::string& key, Draft& draft, Pro
       problems);
 }
 
+std::optional<std::filesystem::path> read_path(const YamlNode& node, const std::string& key,
+                                               std::size_t bytes, Problems& problems) {
+  const std::string accepted =
+      "an absolute path of at most " + std::to_string(bytes) + " bytes, without ..";
+  const auto text = read_text(node, key, accepted, problems);
+  if (!text) return std::nullopt;
+  const std::filesystem::path path(*text);
+  const bool climbs = std::find(path.begin(), path.end(), "..") != path.end();
+  if (path.is_absolute() && !climbs && text->size() <= bytes) return path;
+  problems.refuse(node.place, key, describe(node), accepted);
+  return std::nullopt;
+}
+
 Field path_field(std::string_view name, std::size_t bytes, std::filesystem::path& target,
                  Problems& problems) {
   return {name,
           [bytes, &target, &problems](const YamlNode& node, const std::string& key) {
-            const std::string accepted =
-                "an absolute path of at most " + std::to_string(bytes) + " bytes, without ..";
-            const auto text = read_text(node, key, accepted, problems);
-            if (!text) return;
-            const std::filesystem::path path(*text);
-            const bool climbs = std::find(path.begin(), path.end(), "..") != path.end();
-            if (path.is_absolute() && !climbs && text->size() <= bytes) {
-              target = path;
-            } else {
-              problems.refuse(node.place, key, describe(node), accepted);
-            }
+            if (const auto path = read_path(node, key, bytes, problems)) target = *path;
           },
           {}};
+}
+
+void read_source(const YamlNode& node, const std::string& key, Draft& draft, Problems& problems) {
+  const bool scalar = node.kind == YamlNode::Kind::kScalar;
+  const auto prefix = scalar ? Prefix::parse(node.text) : std::nullopt;
+  if (!prefix) {
+    problems.refuse(node.place, key, describe(node),
+                    "a prefix as 192.0.2.0/24 or \"2001:db8::/32\", with no bit set behind it");
+    return;
+  }
+  draft.config.serverless_sources.push_back(*prefix);
+  draft.serverless_sources.push_back(node.place);
+}
+
+void read_cgroup(const YamlNode& node, const std::string& key, Draft& draft, Problems& problems) {
+  const auto path = read_path(node, key, kPathBytes, problems);
+  if (!path) return;
+  const std::filesystem::path normal = path->lexically_normal();
+  draft.config.cgroups.push_back(normal.has_filename() ? normal : normal.parent_path());
+  draft.cgroups.push_back(node.place);
 }
 
 void read_agent(const YamlNode& node, const std::string& key, Draft& draft, Problems& problems) {
@@ -153,6 +200,8 @@ Draft read_sections(const YamlNode& root, Problems& problems) {
   read_fields(root, "",
               {{"interfaces", list(read_interface), "a list of network interfaces"},
                {"services", list(read_service), "a list of services"},
+               {"serverless_sources", list(read_source), {}},
+               {"cgroups", list(read_cgroup), {}},
                {"nat", section(read_nat), {}},
                {"timeouts", section(read_timeouts), {}},
                {"limits", section(read_limits), {}},

@@ -2,13 +2,22 @@
 // in cross_checks.h.
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "discovery/problem.h"
+#include "discovery/yaml_fields.h"
 #include "discovery/yaml_tree.h"
 #include "model/config.h"
 
 namespace flare {
+
+/// Where a tier's backends stand.
+struct TierPlaces {
+  Place list;
+  bool given = false;           ///< with items, which perhaps were refused
+  std::vector<Place> backends;  ///< of `endpoint`
+};
 
 /// Where the values of a service stand; where one is missing, the place of what should hold it.
 struct ServicePlaces {
@@ -22,10 +31,14 @@ struct ServicePlaces {
   Place capacity;  ///< line 0: not given
   Place workers;   ///< line 0: not given
   Place move;
-  Place serverless;
-  bool has_policy = false;      ///< given, perhaps as a word that was refused
-  bool has_serverless = false;  ///< given, perhaps with items that were refused
-  std::vector<Place> backends;  ///< of `endpoint`
+  Place placement;
+  Place snat_mode;  ///< line 0: not given
+  Place chain;
+  Place health_timeout;       ///< or of the section, where only `interval` is given
+  Place health_http;          ///< of a key that only check: http reads; line 0: none is given
+  bool has_policy = false;    ///< given, perhaps as a word that was refused
+  bool has_placement = true;  ///< not a word that was refused
+  std::array<TierPlaces, FLARE_TIERS_COUNT> tier;
   std::vector<Place> snat;
 };
 
@@ -34,8 +47,10 @@ struct ServicePlaces {
 struct Draft {
   Config config;
   std::vector<ServicePlaces> services;
-  std::vector<Place> interfaces;  ///< of `name`
-  Place nat;                      ///< of the section's first port key
+  std::vector<Place> interfaces;  ///< of `name` or `match`
+  std::vector<Place> serverless_sources;
+  std::vector<Place> cgroups;
+  Place nat;  ///< of the section's first port key
   Place limits;
 };
 
@@ -43,5 +58,12 @@ Draft read_sections(const YamlNode& root, Problems& problems);
 
 /// One entry of `services`, added to `draft`.
 void read_service(const YamlNode& node, const std::string& key, Draft& draft, Problems& problems);
+
+/// The keys of a service that say where its flows go: `vm`, `serverless`, `snat` and how they
+/// choose.
+std::vector<Field> tier_fields(ServiceConfig& service, ServicePlaces& places, Problems& problems);
+
+/// The section `health` of a service.
+Field health_field(ServiceConfig& service, ServicePlaces& places, Problems& problems);
 
 }  // namespace flare

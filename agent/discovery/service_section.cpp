@@ -11,7 +11,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t kNameBytes = FLARE_NAME_BYTES - 1;
-constexpr std::uint32_t kWeightMax = 65'535;
 /// The hour's count has 40 bits in the datapath; this is far below and far above any need.
 constexpr std::uint64_t kHourBudgetMax = 1'000'000'000;
 
@@ -20,24 +19,6 @@ bool is_service_name(std::string_view name) {
          std::all_of(name.begin(), name.end(), [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
          });
-}
-
-void read_backend(const YamlNode& node, const std::string& key, ServiceConfig& service,
-                  ServicePlaces& places, Problems& problems) {
-  BackendConfig backend;
-  Place place = node.place;
-  const FieldReader endpoint = [&](const YamlNode& value, const std::string& field) {
-    place = value.place;
-    if (const auto read = read_endpoint(value, field, problems)) backend.endpoint = *read;
-  };
-  read_fields(node, key,
-              {{"endpoint", endpoint, "an address and port as 192.0.2.1:80"},
-               integer_field("weight", {0, kWeightMax, "relative; 0 takes no new flows"},
-                             backend.weight, problems),
-               word_field("state", {"active", "draining", "down"}, backend.state, problems)},
-              problems);
-  service.serverless.push_back(backend);
-  places.backends.push_back(place);
 }
 
 void read_formula(const YamlNode& node, const std::string& key, FormulaConfig& formula,
@@ -90,14 +71,6 @@ FieldReader into(void (*reader)(const YamlNode&, const std::string&, Target&, Pr
   };
 }
 
-/// Reads one value and keeps its place.
-FieldReader at_place(Place& place, FieldReader read) {
-  return [&place, read = std::move(read)](const YamlNode& node, const std::string& key) {
-    place = node.place;
-    read(node, key);
-  };
-}
-
 std::vector<Field> identity_fields(ServiceConfig& service, ServicePlaces& places,
                                    Problems& problems) {
   const FieldReader name = [&](const YamlNode& value, const std::string& key) {
@@ -115,11 +88,16 @@ std::vector<Field> identity_fields(ServiceConfig& service, ServicePlaces& places
     const auto index = read_word(value, key, {"tcp", "udp"}, problems);
     if (index) service.protocol = *index == 0 ? Protocol::kTcp : Protocol::kUdp;
   };
+  const FieldReader placement = [&](const YamlNode& value, const std::string& key) {
+    const auto index = read_word(value, key, {"receiver", "balancer", "sender"}, problems);
+    if (index) service.placement = static_cast<flare_placement>(*index);
+    places.has_placement = index.has_value();
+  };
   return {{"name", at_place(places.name, name), "1 to 63 of a-z, 0-9 and -"},
           {"frontend", at_place(places.frontend, frontend),
            "the address and port of the service as 192.0.2.1:80"},
           {"protocol", protocol, {}},
-          word_field("placement", {"receiver"}, service.placement, problems)};
+          {"placement", at_place(places.placement, placement), {}}};
 }
 
 std::vector<Field> policy_fields(ServiceConfig& service, ServicePlaces& places,
@@ -130,31 +108,20 @@ std::vector<Field> policy_fields(ServiceConfig& service, ServicePlaces& places,
     places.has_policy = true;
     read(node, key);
   };
-  Field move = word_field("move", {"none", "close"}, service.move.how, problems);
-  move.read = at_place(places.move, move.read);
-  Field move_idle = word_field("move_idle", {"off", "on"}, service.move.idle, problems);
-  move_idle.read = at_place(places.move_idle, move_idle.read);
-  Field counting =
-      word_field("counting", {"auto", "connections", "reported"}, service.counting, problems);
-  counting.read = at_place(places.counting, counting.read);
-  Field floor = number_field("min_share", {0, 1, "of new flows"}, service.min_share, problems);
-  floor.read = at_place(places.min_share, floor.read);
-  Field capacity =
-      number_field("capacity_rps", {0.1, 1e7, "requests a second that the VM tier serves"},
-                   service.capacity_rps, problems);
-  capacity.read = at_place(places.capacity, capacity.read);
-  Field workers =
-      integer_field("workers", {1, 1'000'000, "requests at once"}, service.workers, problems);
-  workers.read = at_place(places.workers, workers.read);
   return {
       policy,
-      counting,
-      move,
+      placed(places.counting, word_field("counting", {"auto", "connections", "reported"},
+                                         service.counting, problems)),
+      placed(places.move, word_field("move", {"none", "close"}, service.move.how, problems)),
       number_field("move_rate", {0.001, 1, "of a tier's requests"}, service.move.rate, problems),
-      move_idle,
-      floor,
-      capacity,
-      workers,
+      placed(places.move_idle, word_field("move_idle", {"off", "on"}, service.move.idle, problems)),
+      placed(places.min_share,
+             number_field("min_share", {0, 1, "of new flows"}, service.min_share, problems)),
+      placed(places.capacity,
+             number_field("capacity_rps", {0.1, 1e7, "requests a second that the VM tier serves"},
+                          service.capacity_rps, problems)),
+      placed(places.workers, integer_field("workers", {1, 1'000'000, "requests at once"},
+                                           service.workers, problems)),
       word_field("overload", {"vm", "reject", "drop"}, service.overload, problems),
       word_field("fallback", {"bucket", "vm"}, service.fallback, problems),
       integer_field("bucket_depth", {1, 1'000'000, "tokens"}, service.bucket_depth, problems),
@@ -163,43 +130,21 @@ std::vector<Field> policy_fields(ServiceConfig& service, ServicePlaces& places,
       {"price", into(read_price, service.price, problems), {}}};
 }
 
-std::vector<Field> serverless_fields(ServiceConfig& service, ServicePlaces& places,
-                                     Problems& problems) {
-  const FieldReader snat = [&](const YamlNode& node, const std::string& key) {
-    read_items(
-        node, key,
-        [&](const YamlNode& item, const std::string& name) {
-          const auto address = read_address(item, name, problems);
-          if (!address) return;
-          service.snat.push_back(*address);
-          places.snat.push_back(item.place);
-        },
-        problems);
-  };
-  const FieldReader serverless = [&](const YamlNode& node, const std::string& key) {
-    places.has_serverless = node.kind == YamlNode::Kind::kSequence && !node.items.empty();
-    read_items(
-        node, key,
-        [&](const YamlNode& item, const std::string& name) {
-          read_backend(item, name, service, places, problems);
-        },
-        problems);
-  };
-  return {{"snat", snat, {}}, {"serverless", at_place(places.serverless, serverless), {}}};
-}
-
 }  // namespace
 
 void read_service(const YamlNode& node, const std::string& key, Draft& draft, Problems& problems) {
   ServiceConfig service;
   ServicePlaces places;
   places.service = places.name = places.frontend = places.policy = places.counting =
-      places.move_idle = places.min_share = places.serverless = node.place;
+      places.move_idle = places.min_share = places.placement = places.chain =
+          places.health_timeout = node.place;
+  for (TierPlaces& tier : places.tier) tier.list = node.place;
   std::vector<Field> fields = identity_fields(service, places, problems);
   for (auto& more :
-       {policy_fields(service, places, problems), serverless_fields(service, places, problems)}) {
+       {policy_fields(service, places, problems), tier_fields(service, places, problems)}) {
     fields.insert(fields.end(), more.begin(), more.end());
   }
+  fields.push_back(health_field(service, places, problems));
   read_fields(node, key, fields, problems);
   // Requests of UDP are not counted, so that there is no cap to go by.
   if (!places.has_policy && service.protocol == Protocol::kUdp) {

@@ -1,7 +1,9 @@
 // The whole configuration as plain data, checked: what discovery reads and the rest obeys.
 #pragma once
 
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -12,6 +14,11 @@
 #include "model/address.h"
 
 namespace flare {
+
+/// Backends that a tier of a service may have.
+constexpr std::size_t kTierBackendsMax = 1024;
+
+constexpr std::array<flare_tier, FLARE_TIERS_COUNT> kTiers{FLARE_TIER_VM, FLARE_TIER_SERVERLESS};
 
 /// An address of a service, in either tier.
 struct BackendConfig {
@@ -98,6 +105,10 @@ struct ServiceConfig {
   HealthConfig health;
   std::vector<BackendConfig> vm;  ///< empty at a receiver, where the VM tier is this host
   std::vector<BackendConfig> serverless;
+
+  const std::vector<BackendConfig>& backends(flare_tier tier) const {
+    return tier == FLARE_TIER_VM ? vm : serverless;
+  }
 };
 
 struct InterfaceConfig {

@@ -86,6 +86,132 @@ TEST(GoodConfig, SaysHowLoadIsCounted) {
   EXPECT_EQ(verdict.config->services[0].counting, FLARE_COUNTING_REPORTED);
 }
 
+constexpr std::string_view kTwoPlacements = R"(interfaces:
+  - name: eth0
+  - match: veth[0-9]*
+    tc: clsact
+serverless_sources: [203.0.113.0/24, "2001:db8:5::/48", 203.0.113.77]
+cgroups: [/sys/fs/cgroup/user.slice]
+services:
+  - name: vip
+    frontend: 192.0.2.20:443
+    placement: balancer
+    workers: 64
+    snat: [192.0.2.21]
+    snat_mode: auto
+    select: least
+    chain: stay
+    affinity: 10m
+    vm:
+      - endpoint: 192.0.2.20:8443
+      - endpoint: 198.51.100.1:443
+        weight: 65535
+    serverless: [{endpoint: 198.51.100.20:443}]
+    health:
+      check: http
+      port: 8080
+      path: /status?full
+      host: web.example
+      status: 200-204
+      interval: 5s
+      timeout: 5s
+      rise: 1
+      fall: 5
+      passive: off
+      eject_max: 0.25
+      eject_time: 30s
+      slow_start: 1m
+  - name: cluster
+    frontend: 192.0.2.30:12000
+    placement: sender
+    policy: observe
+    vm: [{endpoint: 192.0.2.10:80}]
+    health: {check: http, status: 200}
+)";
+
+TEST(GoodConfig, HasBalancersAndSenders) {
+  const Verdict verdict = read_config_text(kTwoPlacements, test_host());
+  ASSERT_TRUE(verdict.config) << shown(verdict);
+  const Config& config = *verdict.config;
+  ASSERT_EQ(config.interfaces.size(), 2U);
+  EXPECT_EQ(config.interfaces[1].name, "");
+  EXPECT_EQ(config.interfaces[1].match, "veth[0-9]*");
+  ASSERT_EQ(config.serverless_sources.size(), 3U);
+  EXPECT_EQ(config.serverless_sources[1].text(), "2001:db8:5::/48");
+  EXPECT_EQ(config.serverless_sources[2].text(), "203.0.113.77/32");
+  EXPECT_EQ(config.cgroups, std::vector<std::filesystem::path>{"/sys/fs/cgroup/user.slice"});
+  const ServiceConfig& vip = config.services[0];
+  EXPECT_EQ(vip.placement, FLARE_PLACEMENT_BALANCER);
+  EXPECT_EQ(vip.snat_mode, FLARE_SNAT_AUTO);
+  EXPECT_EQ(vip.select, FLARE_SELECT_LEAST);
+  EXPECT_EQ(vip.chain, FLARE_CHAIN_STAY);
+  EXPECT_EQ(vip.affinity, std::chrono::minutes(10));
+  ASSERT_EQ(vip.vm.size(), 2U);
+  EXPECT_EQ(vip.vm[0].endpoint.text(), "192.0.2.20:8443") << "on this host, behind its own VIP";
+  EXPECT_EQ(vip.vm[1].weight, 65535U);
+  EXPECT_EQ(vip.serverless.size(), 1U);
+  const ServiceConfig& cluster = config.services[1];
+  EXPECT_EQ(cluster.placement, FLARE_PLACEMENT_SENDER);
+  EXPECT_EQ(cluster.frontend.port, 12000) << "of the NAT range, whose ports a sender does not use";
+  EXPECT_EQ(cluster.affinity, std::chrono::milliseconds(0));
+}
+
+TEST(GoodConfig, SaysHowHealthIsKnown) {
+  const Verdict verdict = read_config_text(kTwoPlacements, test_host());
+  ASSERT_TRUE(verdict.config) << shown(verdict);
+  const HealthConfig& health = verdict.config->services[0].health;
+  EXPECT_EQ(health.check, HealthConfig::Check::kHttp);
+  EXPECT_EQ(health.port, 8080);
+  EXPECT_EQ(health.path, "/status?full");
+  EXPECT_EQ(health.host, "web.example");
+  EXPECT_EQ(health.status_min, 200);
+  EXPECT_EQ(health.status_max, 204);
+  EXPECT_EQ(health.interval, std::chrono::seconds(5));
+  EXPECT_EQ(health.timeout, std::chrono::seconds(5));
+  EXPECT_EQ(health.rise, 1U);
+  EXPECT_EQ(health.fall, 5U);
+  EXPECT_FALSE(health.passive);
+  EXPECT_EQ(health.eject_max, 0.25);
+  EXPECT_EQ(health.eject_time, std::chrono::seconds(30));
+  EXPECT_EQ(health.slow_start, std::chrono::minutes(1));
+  const HealthConfig& other = verdict.config->services[1].health;
+  EXPECT_EQ(other.status_min, 200);
+  EXPECT_EQ(other.status_max, 200);
+  EXPECT_TRUE(other.passive);
+  EXPECT_FALSE(other.port);
+}
+
+TEST(GoodConfig, NeedsNoInterfaceWhereCgroupsLeadToEverySender) {
+  const std::string services =
+      "interfaces: []\ncgroups: [/sys/fs/cgroup]\nservices:\n"
+      "  - {name: a, frontend: \"192.0.2.1:80\", placement: sender, policy: observe,"
+      " vm: [{endpoint: \"198.51.100.1:80\"}]}\n";
+  const Verdict senders = read_config_text(services, test_host());
+  EXPECT_TRUE(senders.config) << shown(senders);
+  const Verdict mixed = read_config_text(
+      services + "  - {name: b, frontend: \"192.0.2.2:80\", policy: observe}\n", test_host());
+  ASSERT_EQ(mixed.problems.size(), 1U) << shown(mixed);
+  EXPECT_EQ(mixed.problems[0].key, "interfaces");
+}
+
+TEST(BadConfig, ATierHasAtMost1024Backends) {
+  for (const int count : {1024, 1025}) {
+    std::string text =
+        "interfaces: [{name: eth0}]\nservices:\n  - name: a\n    frontend: 192.0.2.1:80\n"
+        "    placement: balancer\n    policy: observe\n    vm:\n";
+    for (int i = 0; i < count; ++i) {
+      text += "      - endpoint: 198.51." + std::to_string(i / 250) + "." +
+              std::to_string(1 + i % 250) + ":80\n";
+    }
+    const Verdict verdict = read_config_text(text, test_host());
+    EXPECT_EQ(verdict.config.has_value(), count == 1024) << shown(verdict);
+    if (count == 1024) continue;
+    ASSERT_EQ(verdict.problems.size(), 1U);
+    EXPECT_EQ(verdict.problems[0].key, "services[0].vm");
+    EXPECT_EQ(verdict.problems[0].what, "found 1025 backends; accepted: at most 1024");
+  }
+}
+
 class BadConfigs : public testing::TestWithParam<BadConfig> {};
 
 TEST_P(BadConfigs, AreRefusedWithPlaceKeyAndReason) {

@@ -1,0 +1,42 @@
+#include "discovery/check_words.h"
+
+#include <algorithm>
+
+namespace flare {
+
+std::string service_key(std::size_t service, std::string_view field) {
+  return "services[" + std::to_string(service) + "]." + std::string(field);
+}
+
+std::string service_key(std::size_t service, std::string_view list, std::size_t item,
+                        std::string_view field) {
+  return service_key(service, list) + "[" + std::to_string(item) + "]" +
+         (field.empty() ? "" : "." + std::string(field));
+}
+
+std::string_view list_of(flare_tier tier) { return tier == FLARE_TIER_VM ? "vm" : "serverless"; }
+
+std::string_view placement_text(flare_placement placement) {
+  switch (placement) {
+    case FLARE_PLACEMENT_BALANCER:
+      return "balancer";
+    case FLARE_PLACEMENT_SENDER:
+      return "sender";
+    default:
+      return "receiver";
+  }
+}
+
+std::string named(const ServiceConfig& service) { return "service " + in_quotes(service.name); }
+
+std::vector<Address> snat_of(const ServiceConfig& service) {
+  if (!service.snat.empty()) return service.snat;
+  if (service.frontend.port == 0 || service.placement == FLARE_PLACEMENT_SENDER) return {};
+  return {service.frontend.address};
+}
+
+bool contains(const std::vector<Address>& list, const Address& address) {
+  return std::find(list.begin(), list.end(), address) != list.end();
+}
+
+}  // namespace flare

@@ -1,0 +1,41 @@
+// How the checks across values name what they found, and the checks that have files of their own.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "discovery/problem.h"
+#include "discovery/sections.h"
+
+namespace flare {
+
+/// `services[1].policy`.
+std::string service_key(std::size_t service, std::string_view field);
+/// `services[1].vm[0].endpoint`, or without the last part where `field` is empty.
+std::string service_key(std::size_t service, std::string_view list, std::size_t item,
+                        std::string_view field);
+/// The key of a tier's list: `vm` or `serverless`.
+std::string_view list_of(flare_tier tier);
+std::string_view placement_text(flare_placement placement);
+/// `service "web"`.
+std::string named(const ServiceConfig& service);
+
+/// Addresses that replies of translated flows come back to: given ones, else the frontend's. A
+/// sender translates none.
+std::vector<Address> snat_of(const ServiceConfig& service);
+
+bool contains(const std::vector<Address>& list, const Address& address);
+
+/// The backends of service `i`: how many, of which family, each once, and none where a flow would
+/// come back to us.
+void check_tiers(const Draft& draft, std::size_t i, Problems& problems);
+
+/// What service `i` says that its placement does not have, or lacks; and its health and chain.
+void check_placement(const Draft& draft, std::size_t i, Problems& problems);
+
+/// `interfaces`, `cgroups` and `serverless_sources`, and who needs them.
+void check_reach(const Draft& draft, Problems& problems);
+
+}  // namespace flare
