@@ -14,7 +14,7 @@ namespace flare {
 /// By service name. A name that the configuration no longer has is kept until the file is written.
 struct SavedState {
   std::map<std::string, double> pinned_shares;        ///< 0..1
-  std::map<std::string, std::set<Endpoint>> drained;  ///< serverless backends
+  std::map<std::string, std::set<Endpoint>> drained;  ///< backends of either tier
   bool operator==(const SavedState&) const = default;
 };
 

@@ -16,9 +16,29 @@ std::uint64_t to_ns(std::chrono::milliseconds duration) {
   return static_cast<std::uint64_t>(std::chrono::nanoseconds(duration).count());
 }
 
+bool is_local(const std::vector<BackendConfig>& backends, const HostAddresses& host) {
+  return std::any_of(backends.begin(), backends.end(), [&host](const BackendConfig& backend) {
+    return host.contains(backend.endpoint.address);
+  });
+}
+
+/// Whether replies may come to an address and port that are not ours: the client kept its own.
+bool replies_plainly(const ServiceConfig& service, const HostAddresses& host) {
+  switch (service.placement) {
+    case FLARE_PLACEMENT_SENDER:
+      return true;
+    case FLARE_PLACEMENT_BALANCER:
+      return service.snat_mode != FLARE_SNAT_ALWAYS || is_local(service.vm, host) ||
+             is_local(service.serverless, host);
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
-flare_settings compose_settings(const Config& config, const HashKey& hash_key) {
+flare_settings compose_settings(const Config& config, const HashKey& hash_key,
+                                const HostAddresses& host) {
   flare_settings settings{};
   settings.heartbeat_bound_ns = to_ns(config.agent.heartbeat_bound);
   settings.tcp_handshake_ns = to_ns(config.timeouts.tcp_handshake);
@@ -29,6 +49,10 @@ flare_settings compose_settings(const Config& config, const HashKey& hash_key) {
   settings.udp_replied_ns = to_ns(config.timeouts.udp_replied);
   settings.nat_port_min = config.nat.port_min;
   settings.nat_port_max = config.nat.port_max;
+  const bool plain =
+      std::any_of(config.services.begin(), config.services.end(),
+                  [&host](const ServiceConfig& service) { return replies_plainly(service, host); });
+  settings.plain_replies = plain ? 1 : 0;
   std::copy(hash_key.begin(), hash_key.end(), settings.hash_key);
   return settings;
 }
@@ -59,6 +83,10 @@ flare_service compose_service(const ServiceConfig& service, std::uint32_t id,
     value.policy = FLARE_POLICY_FORMULA;
   value.counting = static_cast<__u8>(service.counting);
   value.overload = static_cast<__u8>(service.overload);
+  value.snat_mode = static_cast<__u8>(service.snat_mode);
+  value.select = static_cast<__u8>(service.select);
+  value.chain = static_cast<__u8>(service.chain);
+  value.affinity_ns = to_ns(service.affinity);
   value.fallback = static_cast<__u8>(service.fallback);
   value.move = static_cast<__u8>(service.move.how);
   value.move_gated = steering.moves.gated ? 1 : 0;
@@ -76,17 +104,17 @@ flare_service compose_service(const ServiceConfig& service, std::uint32_t id,
   return value;
 }
 
-flare_backend compose_backend(const BackendConfig& backend, std::uint32_t service_id,
-                              std::uint32_t generation, bool drained) {
+flare_backend compose_backend(const BackendConfig& backend, const BackendFacts& facts) {
   flare_backend value{};
   value.addr = backend.endpoint.address.raw;
   value.port = htons(backend.endpoint.port);
-  value.tier = FLARE_TIER_SERVERLESS;
+  value.tier = static_cast<__u8>(facts.tier);
   value.state = static_cast<__u8>(backend.state);
-  if (drained && backend.state == FLARE_BACKEND_ACTIVE) value.state = FLARE_BACKEND_DRAINING;
-  value.generation = generation;
-  value.service_id = service_id;
+  if (facts.drained && backend.state == FLARE_BACKEND_ACTIVE) value.state = FLARE_BACKEND_DRAINING;
+  value.generation = facts.generation;
+  value.service_id = facts.service_id;
   value.weight = static_cast<__u16>(backend.weight);
+  value.flags = facts.local ? FLARE_BACKEND_LOCAL : 0;
   return value;
 }
 

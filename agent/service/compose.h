@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <vector>
 
 #include "base/siphash.h"
@@ -12,7 +13,11 @@
 
 namespace flare {
 
-flare_settings compose_settings(const Config& config, const HashKey& hash_key);
+/// Addresses of this host.
+using HostAddresses = std::set<Address>;
+
+flare_settings compose_settings(const Config& config, const HashKey& hash_key,
+                                const HostAddresses& host);
 
 /// What a policy, or a hand, wants of a service now.
 struct Steering {
@@ -29,17 +34,26 @@ struct Steering {
 flare_service compose_service(const ServiceConfig& service, std::uint32_t id,
                               const HashKey& hash_key, const Steering& steering);
 
-flare_backend compose_backend(const BackendConfig& backend, std::uint32_t service_id,
-                              std::uint32_t generation, bool drained);
+/// Whose a backend is, and what is known of it beside its configuration.
+struct BackendFacts {
+  flare_tier tier = FLARE_TIER_SERVERLESS;
+  std::uint32_t service_id = 0;
+  std::uint32_t generation = 0;
+  bool drained = false;  ///< by hand
+  bool local = false;    ///< its address is this host's own
+};
+
+flare_backend compose_backend(const BackendConfig& backend, const BackendFacts& facts);
 
 /// The entry of a service with nothing sampled yet.
 flare_service_info compose_info(const ServiceConfig& service);
 
 /// What a service that is no longer configured leaves for the flows it still has: nothing new is
-/// spilled, known flows go on.
+/// spilled, known flows go on. Where the VM tier is translated, new flows need its table taken
+/// away.
 flare_service compose_retired(const flare_service& last);
 
-/// The serverless table of a service; empty where no backend takes new flows.
+/// The table of a tier of a service; empty where no backend takes new flows.
 std::vector<std::uint32_t> compose_table(const std::vector<flare_backend>& backends,
                                          const std::vector<BackendIdentity>& identities,
                                          const HashKey& hash_key);

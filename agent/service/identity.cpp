@@ -45,25 +45,25 @@ bool is_named(const Config& config, std::string_view name) {
                      [name](const ServiceConfig& service) { return service.name == name; });
 }
 
-using BackendKey = std::tuple<std::uint32_t, Endpoint>;
+using BackendKey = std::tuple<std::uint32_t, std::uint32_t, Endpoint>;  ///< service, tier
 
 class BackendIds {
  public:
   explicit BackendIds(const std::vector<flare_backend>& backends) : backends_(backends) {
     for (std::uint32_t id = 1; id < backends.size(); ++id) {
       const flare_backend& backend = backends[id];
-      if (is_used(backend) && backend.tier == FLARE_TIER_SERVERLESS) {
-        owned_.emplace(
-            BackendKey{backend.service_id, Endpoint{Address{backend.addr}, ntohs(backend.port)}},
-            id);
-      } else if (!is_used(backend)) {
+      if (is_used(backend)) {
+        const Endpoint endpoint{Address{backend.addr}, ntohs(backend.port)};
+        owned_.emplace(BackendKey{backend.service_id, backend.tier, endpoint}, id);
+      } else {
         free_.emplace(backend.generation, id);
       }
     }
   }
 
-  std::optional<BackendIdentity> find(std::uint32_t service_id, const Endpoint& endpoint) const {
-    const auto found = owned_.find(BackendKey{service_id, endpoint});
+  std::optional<BackendIdentity> find(std::uint32_t service_id, flare_tier tier,
+                                      const Endpoint& endpoint) const {
+    const auto found = owned_.find(BackendKey{service_id, tier, endpoint});
     if (found == owned_.end()) return std::nullopt;
     return BackendIdentity{found->second, backends_[found->second].generation, false};
   }
@@ -150,14 +150,16 @@ Result<std::vector<ServiceIdentity>> assign_identities(const Config& config, con
 
   BackendIds ids(known.backends);
   for (std::size_t i = 0; i < config.services.size(); ++i) {
-    for (const BackendConfig& backend : config.services[i].serverless) {
-      auto identity = ids.find(identities[i].id, backend.endpoint);
-      if (!identity) identity = ids.take();
-      if (!identity) {
-        return Error("no backend id is free for " + backend.endpoint.text() +
-                     "; raise limits.backends");
+    for (const flare_tier tier : kTiers) {
+      for (const BackendConfig& backend : config.services[i].backends(tier)) {
+        auto identity = ids.find(identities[i].id, tier, backend.endpoint);
+        if (!identity) identity = ids.take();
+        if (!identity) {
+          return Error("no backend id is free for " + backend.endpoint.text() +
+                       "; raise limits.backends");
+        }
+        identities[i].backends[tier].push_back(*identity);
       }
-      identities[i].backends.push_back(*identity);
     }
   }
   return identities;

@@ -2,6 +2,7 @@
 // them there and no flow sees a change. Pure functions.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -21,7 +22,8 @@ struct BackendIdentity {
 struct ServiceIdentity {
   std::uint32_t id = 0;
   bool fresh = false;
-  std::vector<BackendIdentity> backends;  ///< as ServiceConfig::serverless
+  /// By tier, as ServiceConfig::backends().
+  std::array<std::vector<BackendIdentity>, FLARE_TIERS_COUNT> backends;
 };
 
 /// What the maps hold before a change.
@@ -37,9 +39,9 @@ flare_service_key key_of(const ServiceConfig& service);
 bool same_key(const flare_service_key& a, const flare_service_key& b);
 
 /// An id for each service and backend of `config`, in its order. A service keeps the id of its
-/// name, else of its frontend; a backend the id of its service and address. A new one gets the id
-/// that was given out least often, with a generation above the last owner's. Fails where ids run
-/// out.
+/// name, else of its frontend; a backend the id of its service, tier and address. A new one gets
+/// the id that was given out least often, with a generation above the last owner's. Fails where ids
+/// run out.
 Result<std::vector<ServiceIdentity>> assign_identities(const Config& config, const Known& known);
 
 }  // namespace flare

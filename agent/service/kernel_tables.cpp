@@ -41,14 +41,36 @@ Result<void> KernelTables::put_backend(std::uint32_t backend_id, const flare_bac
   return maps_.backends.update(backend_id, backend);
 }
 
-Result<void> KernelTables::put_table(std::uint32_t service_id,
+Result<void> KernelTables::put_table(std::uint32_t service_id, flare_tier tier,
                                      std::span<const std::uint32_t> slots) {
-  if (slots.empty()) return maps_.tables.withdraw(service_id, FLARE_TIER_SERVERLESS);
-  return maps_.tables.publish(service_id, FLARE_TIER_SERVERLESS, slots);
+  if (slots.empty()) return maps_.tables.withdraw(service_id, tier);
+  return maps_.tables.publish(service_id, tier, slots);
+}
+
+flare_settings KernelTables::settings() const {
+  return maps_.settings.lookup(0).value_or(flare_settings{});
 }
 
 Result<void> KernelTables::put_settings(const flare_settings& settings) {
   return maps_.settings.update(0, settings);
+}
+
+Result<std::vector<flare_prefix>> KernelTables::chain_sources() const {
+  std::vector<flare_prefix> prefixes;
+  auto walked = maps_.chain_sources.for_each(
+      [&prefixes](const flare_prefix& prefix, std::uint32_t) { prefixes.push_back(prefix); });
+  if (!walked) return walked.error();
+  return prefixes;
+}
+
+Result<void> KernelTables::add_chain_source(const flare_prefix& prefix) {
+  return maps_.chain_sources.update(prefix, 1);
+}
+
+Result<void> KernelTables::erase_chain_source(const flare_prefix& prefix) {
+  auto erased = maps_.chain_sources.erase(prefix);
+  if (!erased) return erased.error();
+  return {};
 }
 
 flare_service_counters KernelTables::counters(std::uint32_t service_id) const {
@@ -62,6 +84,10 @@ RequestTimes KernelTables::vm_times(std::uint32_t service_id) const {
 
 flare_admission KernelTables::admission(std::uint32_t service_id) const {
   return maps_.admission.read(service_id);
+}
+
+flare_backend_load KernelTables::backend_load(std::uint32_t backend_id) const {
+  return maps_.backend_loads.read(backend_id);
 }
 
 void KernelTables::set_reported(std::uint32_t service_id, std::uint64_t in_flight) {

@@ -20,11 +20,17 @@ class KernelTables final : public Tables {
   Result<void> put_info(std::uint32_t service_id, const flare_service_info& info) override;
   flare_backend backend(std::uint32_t backend_id) const override;
   Result<void> put_backend(std::uint32_t backend_id, const flare_backend& backend) override;
-  Result<void> put_table(std::uint32_t service_id, std::span<const std::uint32_t> slots) override;
+  Result<void> put_table(std::uint32_t service_id, flare_tier tier,
+                         std::span<const std::uint32_t> slots) override;
+  flare_settings settings() const override;
   Result<void> put_settings(const flare_settings& settings) override;
+  Result<std::vector<flare_prefix>> chain_sources() const override;
+  Result<void> add_chain_source(const flare_prefix& prefix) override;
+  Result<void> erase_chain_source(const flare_prefix& prefix) override;
   flare_service_counters counters(std::uint32_t service_id) const override;
   RequestTimes vm_times(std::uint32_t service_id) const override;
   flare_admission admission(std::uint32_t service_id) const override;
+  flare_backend_load backend_load(std::uint32_t backend_id) const override;
   void set_reported(std::uint32_t service_id, std::uint64_t in_flight) override;
   void clear_service(std::uint32_t service_id) override;
   void clear_backend(std::uint32_t backend_id) override;

@@ -20,6 +20,15 @@ std::uint64_t sum(const __u64 (&values)[Size]) {
   return std::accumulate(std::begin(values), std::end(values), std::uint64_t{0});
 }
 
+SpillCauses by_cause(const __u64 (&now)[FLARE_SPILL_SLOTS],
+                     const __u64 (&before)[FLARE_SPILL_SLOTS]) {
+  SpillCauses flows{};
+  for (std::size_t cause = 0; cause < flows.size(); ++cause) {
+    flows[cause] = growth(now[cause], before[cause]);
+  }
+  return flows;
+}
+
 /// What came to a tier: requests, or flows where nobody can tell requests.
 std::uint64_t load_of(const ServiceConfig& service, const flare_traffic& now,
                       const flare_traffic& before) {
@@ -122,11 +131,8 @@ std::optional<ControlOutcome> ServiceControl::step(const ServiceConfig& service,
   outcome.serverless_mrps = rate_mrps(serverless, outcome.elapsed_ns);
   const std::uint64_t asked = cap || capacity_mrps_ == 0 ? 0 : result.share;
   outcome.wanted_share = std::max(asked, share_from_fraction(service.min_share));
-  outcome.spilled_share = growth(totals.spilled[FLARE_SPILL_SHARE], old.spilled[FLARE_SPILL_SHARE]);
-  outcome.spilled_bucket =
-      growth(totals.spilled[FLARE_SPILL_BUCKET], old.spilled[FLARE_SPILL_BUCKET]);
-  outcome.spilled_cap = growth(totals.spilled[FLARE_SPILL_CAP], old.spilled[FLARE_SPILL_CAP]);
-  outcome.observed = growth(sum(totals.observed), sum(old.observed));
+  outcome.spilled = by_cause(totals.spilled, old.spilled);
+  outcome.observed = by_cause(totals.observed, old.observed);
   outcome.pinned = pinned_share(totals, old);
   return outcome;
 }

@@ -1,6 +1,7 @@
 // One service's policy over time: from counters to the share. No clock, no map.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 
@@ -22,6 +23,9 @@ struct ServiceSample {
 /// Whether the VM tier's workers, and so the cap, are found out from its requests.
 bool learns_workers(const ServiceConfig& service);
 
+/// Flows by FLARE_SPILL_*.
+using SpillCauses = std::array<std::uint64_t, FLARE_SPILL_CAUSES_COUNT>;
+
 /// What one interval saw and what follows from it.
 struct ControlOutcome {
   std::uint64_t elapsed_ns = 0;
@@ -30,11 +34,9 @@ struct ControlOutcome {
   std::uint64_t serverless_mrps = 0;
   std::uint64_t load_mrps = 0;      ///< arrivals and their growth
   std::uint64_t wanted_share = 0;   ///< by the policy, floor included
-  std::uint64_t spilled_share = 0;  ///< flows spilled in the interval, by cause
-  std::uint64_t spilled_bucket = 0;
-  std::uint64_t spilled_cap = 0;
+  SpillCauses spilled{};            ///< flows spilled in the interval
+  SpillCauses observed{};           ///< flows that would have been spilled
   std::uint64_t capacity_mrps = 0;  ///< as told, or as learned under cap; 0: unknown
-  std::uint64_t observed = 0;       ///< flows that would have been spilled
   std::uint64_t refused = 0;
   std::uint64_t pinned = 0;  ///< requests on connections from before the last change, as a share
 };

@@ -44,6 +44,28 @@ const flare_service* value_of(const Known& known, std::uint32_t id) {
   return nullptr;
 }
 
+std::uint64_t to_ns(std::chrono::milliseconds duration) {
+  return static_cast<std::uint64_t>(std::chrono::nanoseconds(duration).count());
+}
+
+/// How long a flow that says nothing may be alive.
+std::uint64_t flow_life_ns(const Config& config) {
+  return to_ns(std::max(config.timeouts.tcp_established, config.timeouts.udp_replied));
+}
+
+/// The VM tier's backends of a service that goes; nullopt where they went before.
+std::optional<std::vector<BackendIdentity>> vm_backends_of(const Known& known,
+                                                           const flare_service& service) {
+  std::vector<BackendIdentity> backends;
+  for (std::uint32_t id = 1; id < known.backends.size(); ++id) {
+    const flare_backend& backend = known.backends[id];
+    const bool vm = backend.port != 0 && backend.tier == FLARE_TIER_VM;
+    if (vm && backend.service_id == service.id) backends.push_back({id, backend.generation, false});
+  }
+  if (backends.empty() && service.placement != FLARE_PLACEMENT_RECEIVER) return std::nullopt;
+  return backends;
+}
+
 /// Connections a second in the unit of the maps.
 std::uint64_t to_mcps(double per_second) {
   return static_cast<std::uint64_t>(std::llround(per_second * 1000));
@@ -57,8 +79,7 @@ ServiceSet::ServiceSet(Tables& tables, Logger& log, const HashKey& hash_key)
 Result<void> ServiceSet::apply(const Config& config, SavedState state, std::uint64_t now_ns) {
   const SavedState state_before = std::exchange(state_, std::move(state));
   const std::uint64_t beat_ns = tables_.last_beat_ns();
-  const auto bound =
-      static_cast<std::uint64_t>(std::chrono::nanoseconds(config.agent.heartbeat_bound).count());
+  const std::uint64_t bound = to_ns(config.agent.heartbeat_bound);
   shares_are_tended_ = started_ || (beat_ns != 0 && now_ns - beat_ns <= bound);
 
   auto brought = bring(config, now_ns);
@@ -70,7 +91,7 @@ Result<void> ServiceSet::apply(const Config& config, SavedState state, std::uint
   state_ = state_before;
   if (!started_) return brought.error();
   // Some tables may be the new ones by now.
-  for (Managed& service : services_) service.table.reset();
+  for (Managed& service : services_) service.tables = {};
   auto undone = bring(config_, now_ns);
   if (undone) return Error(brought.error().message() + "; the configuration before is in force");
   return Error(brought.error().message() + "; and going back failed: " + undone.error().message());
@@ -82,8 +103,10 @@ Result<void> ServiceSet::bring(const Config& config, std::uint64_t now_ns) {
   if (!known) return known.error();
   auto identities = assign_identities(config, *known);
   if (!identities) return identities.error();
-  auto settings = tables_.put_settings(compose_settings(config, hash_key_));
+  auto settings = put_settings(config, now_ns);
   if (!settings) return settings.error();
+  auto sources = add_chain_sources(config);
+  if (!sources) return sources.error();
 
   std::vector<Managed> next;
   next.reserve(config.services.size());
@@ -94,13 +117,11 @@ Result<void> ServiceSet::bring(const Config& config, std::uint64_t now_ns) {
     if (service.identity.fresh) tables_.clear_service(service.identity.id);
     service.wanted_share =
         std::max(service.wanted_share, share_from_fraction(service.config.min_share));
-    auto backends = put_backends(service);
-    if (!backends) return backends.error();
-    auto table = put_table(service);
-    if (!table) return table.error();
-    auto published = publish(service);
-    if (!published) return published.error();
+    auto put = put_service(service);
+    if (!put) return put.error();
   }
+  auto dropped = drop_chain_sources(config);
+  if (!dropped) return dropped.error();
   auto retired = retire(*known, next, now_ns);
   if (!retired) return retired.error();
   auto cleared = clear_unused(*known, next);
@@ -189,37 +210,6 @@ ServiceSet::Managed ServiceSet::prepare(const ServiceConfig& config,
   return service;
 }
 
-Result<void> ServiceSet::put_backends(const Managed& service) {
-  for (std::size_t i = 0; i < service.config.serverless.size(); ++i) {
-    const BackendConfig& backend = service.config.serverless[i];
-    const BackendIdentity& identity = service.identity.backends[i];
-    const flare_backend wanted = compose_backend(backend, service.identity.id, identity.generation,
-                                                 is_drained(service.config.name, backend.endpoint));
-    const flare_backend before = tables_.backend(identity.id);
-    if (same_bytes(wanted, before)) continue;
-    if (wanted.generation != before.generation) tables_.clear_backend(identity.id);
-    auto put = tables_.put_backend(identity.id, wanted);
-    if (!put) return put.error().within("backend " + backend.endpoint.text());
-  }
-  return {};
-}
-
-Result<void> ServiceSet::put_table(Managed& service) {
-  std::vector<flare_backend> backends;
-  for (std::size_t i = 0; i < service.config.serverless.size(); ++i) {
-    const BackendConfig& backend = service.config.serverless[i];
-    backends.push_back(compose_backend(backend, service.identity.id,
-                                       service.identity.backends[i].generation,
-                                       is_drained(service.config.name, backend.endpoint)));
-  }
-  auto table = compose_table(backends, service.identity.backends, hash_key_);
-  if (service.table == table) return {};
-  auto put = tables_.put_table(service.identity.id, table);
-  if (!put) return put.error().within("table of service '" + service.config.name + "'");
-  service.table = std::move(table);
-  return {};
-}
-
 Steering ServiceSet::steering_of(const Managed& service) const {
   const ServiceConfig& config = service.config;
   const auto pin = pin_of(config.name);
@@ -279,11 +269,18 @@ Result<void> ServiceSet::retire(const Known& known, const std::vector<Managed>& 
       auto put = tables_.put_service(key, rest);
       if (!put) return put.error().within("retired service");
     }
-    const Retired entry{key, value.id, now_ns};
-    const bool listed = std::any_of(retired_.begin(), retired_.end(), [&entry](const Retired& one) {
-      return same_key(one.key, entry.key);
+    const bool listed = std::any_of(retired_.begin(), retired_.end(),
+                                    [&key](const Retired& one) { return same_key(one.key, key); });
+    if (listed) continue;
+    const bool id_is_kept = std::any_of(kept.begin(), kept.end(), [&value](const Managed& service) {
+      return service.identity.id == value.id;
     });
-    if (!listed) retired_.push_back(entry);
+    retired_.push_back({key, value.id, now_ns, vm_backends_of(known, value)});
+    if (id_is_kept) continue;  // under another frontend now, with tables of its own
+    for (const flare_tier tier : kTiers) {
+      auto withdrawn = tables_.put_table(value.id, tier, {});
+      if (!withdrawn) return withdrawn.error().within("tables of a retired service");
+    }
   }
   return {};
 }
@@ -294,8 +291,8 @@ Result<void> ServiceSet::clear_unused(const Known& known, const std::vector<Mana
   std::vector<bool> backend_used(known.backends.size());
   for (const Managed& service : kept) {
     service_used[service.identity.id] = true;
-    for (const BackendIdentity& backend : service.identity.backends) {
-      backend_used[backend.id] = true;
+    for (const auto& backends : service.identity.backends) {
+      for (const BackendIdentity& backend : backends) backend_used[backend.id] = true;
     }
   }
   for (std::uint32_t id = 0; id < known.infos.size(); ++id) {
@@ -323,6 +320,8 @@ Result<void> ServiceSet::tick(std::uint64_t now_ns, std::uint64_t slack_ns) {
   }
   auto buried = bury(now_ns);
   if (!buried && !first) first = buried.error();
+  auto ended = end_plain_replies(now_ns);
+  if (!ended && !first) first = ended.error();
   if (first) return *first;
   tables_.beat(now_ns);
   return {};
@@ -377,27 +376,32 @@ Result<void> ServiceSet::steer(Managed& service, std::uint64_t now_ns) {
   return publish(service);
 }
 
-/// Erases retired services whose flows have ended, or cannot be alive any more.
+/// Whether the flows of a removed service have ended, or cannot be alive any more. Spilled ones are
+/// counted together, those that were translated to the VM tier at their backends.
+bool ServiceSet::is_over(const Retired& one, std::uint64_t now_ns) const {
+  const std::uint64_t age = now_ns - one.since_ns;
+  if (age > flow_life_ns(config_)) return true;
+  if (age <= to_ns(config_.timeouts.tcp_handshake) || !one.vm) return false;
+  return tables_.admission(one.id).active == 0 &&
+         std::all_of(one.vm->begin(), one.vm->end(), [this](const BackendIdentity& backend) {
+           return tables_.backend(backend.id).generation == backend.generation &&
+                  tables_.backend_load(backend.id).active == 0;
+         });
+}
+
+/// Erases retired services whose flows have ended.
 Result<void> ServiceSet::bury(std::uint64_t now_ns) {
-  const auto ns = [](std::chrono::milliseconds duration) {
-    return static_cast<std::uint64_t>(std::chrono::nanoseconds(duration).count());
-  };
-  const std::uint64_t least = ns(config_.timeouts.tcp_handshake);
-  const std::uint64_t most =
-      ns(std::max(config_.timeouts.tcp_established, config_.timeouts.udp_replied));
   for (std::size_t i = 0; i < retired_.size();) {
-    const Retired one = retired_[i];
-    const std::uint64_t age = now_ns - one.since_ns;
-    const bool over = age > most || (age > least && tables_.admission(one.id).active == 0);
-    if (!over) {
+    const Retired& one = retired_[i];
+    if (!is_over(one, now_ns)) {
       ++i;
       continue;
     }
     auto erased = tables_.erase_service(one.key);
     if (!erased) return erased.error();
-    retired_.erase(retired_.begin() + static_cast<std::ptrdiff_t>(i));
     log_.info("the flows of a removed service have ended id={} seconds={}", one.id,
-              age / 1'000'000'000);
+              (now_ns - one.since_ns) / 1'000'000'000);
+    retired_.erase(retired_.begin() + static_cast<std::ptrdiff_t>(i));
   }
   return {};
 }
@@ -429,20 +433,21 @@ Result<std::pair<std::string, std::string>> ServiceSet::drain(std::string_view n
   auto found = find(name);
   if (!found) return found.error();
   Managed& service = **found;
-  const auto& list = service.config.serverless;
-  const auto at = std::find_if(list.begin(), list.end(),
-                               [&](const BackendConfig& one) { return one.endpoint == backend; });
-  if (at == list.end()) {
-    std::string known;
-    for (const BackendConfig& one : list)
-      known += (known.empty() ? "" : ", ") + one.endpoint.text();
+  std::string known;
+  std::optional<std::uint32_t> id;
+  for (const flare_tier tier : kTiers) {
+    const auto& list = service.config.backends(tier);
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      if (list[i].endpoint == backend) id = service.identity.backends[tier][i].id;
+      known += (known.empty() ? "" : ", ") + list[i].endpoint.text();
+    }
+  }
+  if (!id) {
     return Error("service '" + service.config.name + "' has no backend " + backend.text() +
                  "; it has: " + (known.empty() ? "none" : known));
   }
-  const std::uint32_t id =
-      service.identity.backends[static_cast<std::size_t>(at - list.begin())].id;
   const SavedState before = state_;
-  const std::string state_before(state_word(tables_.backend(id).state));
+  const std::string state_before(state_word(tables_.backend(*id).state));
   auto& set = state_.drained[service.config.name];
   if (drained) {
     set.insert(backend);
@@ -451,13 +456,12 @@ Result<std::pair<std::string, std::string>> ServiceSet::drain(std::string_view n
   }
   if (set.empty()) state_.drained.erase(service.config.name);
 
-  auto put = put_backends(service);
-  if (put) put = put_table(service);
+  auto put = put_service(service);
   if (!put) {
     state_ = before;
     return put.error();
   }
-  return std::pair(state_before, std::string(state_word(tables_.backend(id).state)));
+  return std::pair(state_before, std::string(state_word(tables_.backend(*id).state)));
 }
 
 Result<ServiceSet::Managed*> ServiceSet::find(std::string_view name) {

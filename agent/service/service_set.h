@@ -1,6 +1,7 @@
 // All services: from the configuration into the maps, and from interval to interval.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -48,6 +49,10 @@ class ServiceSet {
   /// configuration before is written again, and the error says so. `now_ns`: CLOCK_MONOTONIC.
   Result<void> apply(const Config& config, SavedState state, std::uint64_t now_ns);
 
+  /// Takes the addresses of this host: backends that have one are local. Those of the last call
+  /// hold for apply(), too. Fails where the maps cannot be written; the next apply() tries again.
+  Result<void> set_host_addresses(HostAddresses addresses);
+
   /// Samples and steers every service whose interval is over, then beats. Where a write fails it
   /// does not beat: the datapath's fallback takes over.
   Result<void> tick(std::uint64_t now_ns, std::uint64_t slack_ns);
@@ -57,7 +62,8 @@ class ServiceSet {
 
   /// Pins the share of new flows by hand, or (nullopt) gives it back to the policy.
   Result<ShareChange> pin(std::string_view service, std::optional<double> share);
-  /// Takes a serverless backend out of the selection, or puts it back. The words are its states.
+  /// Takes a backend of either tier out of the selection, or puts it back. The words are its
+  /// states.
   Result<std::pair<std::string, std::string>> drain(std::string_view service,
                                                     const Endpoint& backend, bool drained);
 
@@ -80,8 +86,9 @@ class ServiceSet {
     flare_service value{};  ///< as it stands in the maps; its epoch also where it does not yet
     bool in_maps = false;   ///< `value` stands under `key`
     flare_service_info info{};
-    std::optional<std::vector<std::uint32_t>> table;  ///< as published; nullopt: not known
-    std::uint64_t wanted_share = 0;                   ///< by the policy
+    /// As published, by tier; nullopt: not known.
+    std::array<std::optional<std::vector<std::uint32_t>>, FLARE_TIERS_COUNT> tables;
+    std::uint64_t wanted_share = 0;  ///< by the policy
     ServiceControl control;
     SpillWatch spills;
     ReportedLoad reported;
@@ -96,7 +103,11 @@ class ServiceSet {
     flare_service_key key{};
     std::uint32_t id = 0;
     std::uint64_t since_ns = 0;
+    /// Where flows that are translated to the VM tier may be alive: id and generation of its
+    /// backends. nullopt: nobody knows any more.
+    std::optional<std::vector<BackendIdentity>> vm;
   };
+  using TierTables = std::array<std::vector<std::uint32_t>, FLARE_TIERS_COUNT>;
 
   Result<void> bring(const Config& config, std::uint64_t now_ns);
   Managed prepare(const ServiceConfig& config, const ServiceIdentity& identity, const Known& known,
@@ -105,8 +116,15 @@ class ServiceSet {
                                   const flare_service_info& old) const;
   void adopt_learned(Managed& service, const flare_service_info& old, std::uint64_t now_ns) const;
   const Managed* running(std::uint32_t id, std::string_view name) const;
+  flare_backend backend_value(const Managed& service, flare_tier tier, std::size_t index) const;
+  Result<void> put_settings(const Config& config, std::uint64_t now_ns);
+  Result<void> end_plain_replies(std::uint64_t now_ns);
+  Result<void> add_chain_sources(const Config& config);
+  Result<void> drop_chain_sources(const Config& config);
+  Result<void> put_service(Managed& service);
   Result<void> put_backends(const Managed& service);
-  Result<void> put_table(Managed& service);
+  TierTables tables_of(const Managed& service) const;
+  Result<void> put_table(Managed& service, flare_tier tier, std::vector<std::uint32_t> table);
   Result<void> publish(Managed& service);
   Result<void> retire(const Known& known, const std::vector<Managed>& kept, std::uint64_t now_ns);
   Result<void> clear_unused(const Known& known, const std::vector<Managed>& kept);
@@ -117,6 +135,7 @@ class ServiceSet {
   ServiceSample sample(const Managed& service, std::uint64_t now_ns) const;
   void tell_learned(const Managed& service) const;
   void tend_report(Managed& service, std::uint64_t now_ns);
+  bool is_over(const Retired& one, std::uint64_t now_ns) const;
   Result<void> bury(std::uint64_t now_ns);
   Result<Managed*> find(std::string_view service);
   std::optional<double> pin_of(const std::string& service) const;
@@ -129,6 +148,8 @@ class ServiceSet {
   SavedState state_;
   bool started_ = false;
   bool shares_are_tended_ = false;  ///< the last agent beat lately, so its shares may stay
+  HostAddresses host_;
+  std::uint64_t plain_until_ns_ = 0;  ///< flows of a configuration before may need it; 0: unbound
   std::vector<Managed> services_;
   std::vector<Retired> retired_;
 };

@@ -38,15 +38,22 @@ class Tables {
   virtual flare_backend backend(std::uint32_t backend_id) const = 0;
   virtual Result<void> put_backend(std::uint32_t backend_id, const flare_backend& backend) = 0;
 
-  /// Publishes the serverless tier's table of a service; no slots take it away.
-  virtual Result<void> put_table(std::uint32_t service_id,
+  /// Publishes a tier's table of a service; no slots take it away.
+  virtual Result<void> put_table(std::uint32_t service_id, flare_tier tier,
                                  std::span<const std::uint32_t> slots) = 0;
+  virtual flare_settings settings() const = 0;
   virtual Result<void> put_settings(const flare_settings& settings) = 0;
+
+  /// Where flows of serverless instances come from.
+  virtual Result<std::vector<flare_prefix>> chain_sources() const = 0;
+  virtual Result<void> add_chain_source(const flare_prefix& prefix) = 0;
+  virtual Result<void> erase_chain_source(const flare_prefix& prefix) = 0;
 
   /// Sums over CPUs.
   virtual flare_service_counters counters(std::uint32_t service_id) const = 0;
   virtual RequestTimes vm_times(std::uint32_t service_id) const = 0;
   virtual flare_admission admission(std::uint32_t service_id) const = 0;
+  virtual flare_backend_load backend_load(std::uint32_t backend_id) const = 0;
   /// What the service says that it has in flight.
   virtual void set_reported(std::uint32_t service_id, std::uint64_t in_flight) = 0;
   /// Starts counts and limits of an id that gets a new owner at 0.

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "service/tables.h"
@@ -27,6 +28,7 @@ class FakeTables final : public Tables {
     }
     services_[bytes(key)] = value;
     ++service_writes;
+    log_.push_back("service");
     return {};
   }
   Result<void> erase_service(const flare_service_key& key) override {
@@ -43,15 +45,36 @@ class FakeTables final : public Tables {
     backends_[id] = backend;
     return {};
   }
-  Result<void> put_table(std::uint32_t id, std::span<const std::uint32_t> slots) override {
-    tables_[id].assign(slots.begin(), slots.end());
+  Result<void> put_table(std::uint32_t id, flare_tier tier,
+                         std::span<const std::uint32_t> slots) override {
+    tables_[{id, tier}].assign(slots.begin(), slots.end());
     ++table_writes;
+    log_.push_back(std::string(slots.empty() ? "withdraw " : "table ") + (tier == 0 ? "vm" : "sl"));
     return {};
   }
+  flare_settings settings() const override { return settings_; }
   Result<void> put_settings(const flare_settings& settings) override {
     settings_ = settings;
     return {};
   }
+  Result<std::vector<flare_prefix>> chain_sources() const override {
+    std::vector<flare_prefix> prefixes;
+    for (const std::string& text : sources_) {
+      std::memcpy(&prefixes.emplace_back(), text.data(), sizeof(flare_prefix));
+    }
+    return prefixes;
+  }
+  Result<void> add_chain_source(const flare_prefix& prefix) override {
+    sources_.insert(bytes(prefix));
+    log_.push_back("add source");
+    return {};
+  }
+  Result<void> erase_chain_source(const flare_prefix& prefix) override {
+    sources_.erase(bytes(prefix));
+    log_.push_back("erase source");
+    return {};
+  }
+  flare_backend_load backend_load(std::uint32_t id) const override { return loads_[id]; }
   flare_service_counters counters(std::uint32_t id) const override { return counters_[id]; }
   RequestTimes vm_times(std::uint32_t id) const override { return vm_times_[id]; }
   flare_admission admission(std::uint32_t id) const override { return admission_[id]; }
@@ -74,9 +97,12 @@ class FakeTables final : public Tables {
   /// The one service, where there is exactly one.
   const flare_service& only_service() const { return services_.begin()->second; }
   std::size_t service_count() const { return services_.size(); }
-  const std::vector<std::uint32_t>& table(std::uint32_t id) { return tables_[id]; }
-  std::set<std::uint32_t> ids_in_table(std::uint32_t id) {
-    return {tables_[id].begin(), tables_[id].end()};
+  const std::vector<std::uint32_t>& table(std::uint32_t id,
+                                          flare_tier tier = FLARE_TIER_SERVERLESS) {
+    return tables_[{id, tier}];
+  }
+  std::set<std::uint32_t> ids_in_table(std::uint32_t id, flare_tier tier = FLARE_TIER_SERVERLESS) {
+    return {table(id, tier).begin(), table(id, tier).end()};
   }
 
   static constexpr std::uint32_t kServices = 4;
@@ -86,7 +112,10 @@ class FakeTables final : public Tables {
   std::size_t service_writes = 0;
   std::size_t table_writes = 0;
   std::set<std::uint32_t> cleared_backends;
+  std::vector<std::string> log_;  ///< services, tables and sources as they were written
   flare_settings settings_{};
+  std::set<std::string> sources_;  ///< bytes of flare_prefix
+  std::vector<flare_backend_load> loads_ = std::vector<flare_backend_load>(kBackends);
   std::vector<flare_service_info> infos_ = std::vector<flare_service_info>(kServices);
   std::vector<flare_backend> backends_ = std::vector<flare_backend>(kBackends);
   std::vector<flare_service_counters> counters_ = std::vector<flare_service_counters>(kServices);
@@ -96,7 +125,8 @@ class FakeTables final : public Tables {
   std::vector<flare_spill_event> events_;
 
  private:
-  static std::string bytes(const flare_service_key& key) {
+  template <typename Key>
+  static std::string bytes(const Key& key) {
     std::string text(sizeof(key), '\0');
     std::memcpy(text.data(), &key, sizeof(key));
     return text;
@@ -108,7 +138,7 @@ class FakeTables final : public Tables {
   }
 
   std::map<std::string, flare_service> services_;
-  std::map<std::uint32_t, std::vector<std::uint32_t>> tables_;
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::vector<std::uint32_t>> tables_;
 };
 
 }  // namespace flare::test
