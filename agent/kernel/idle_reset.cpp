@@ -25,23 +25,6 @@ struct Destroy {
   void operator()(bpf_link* link) const { bpf_link__destroy(link); }
 };
 
-/// Gives the object the pinned maps instead of maps of its own.
-Result<void> adopt_maps(bpf_object* object, const std::filesystem::path& dir) {
-  const std::vector<std::string>& pinned = map_names();
-  bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, object) {
-    const std::string name = bpf_map__name(map);
-    if (std::find(pinned.begin(), pinned.end(), name) == pinned.end()) continue;
-    auto handle = MapHandle::open(dir / name, Access::kReadWrite);
-    if (!handle) return handle.error();
-    // Without a path libbpf neither looks for a pin elsewhere nor makes one.
-    int failed = bpf_map__set_pin_path(map, nullptr);
-    if (failed == 0) failed = bpf_map__reuse_fd(map, handle->fd());
-    if (failed != 0) return Error::from_errno("cannot use map '" + name + "'", -failed);
-  }
-  return {};
-}
-
 /// Has the kernel make one walk: a read of the iterator to its end.
 Result<void> walk(int link_fd) {
   const UniqueFd iterator(bpf_iter_create(link_fd));
@@ -66,7 +49,7 @@ std::uint64_t idle_bound_ns(const flare_histogram& requests) {
 struct IdleReset::State {
   std::unique_ptr<flare_reset, Destroy> skeleton;
   std::unique_ptr<bpf_link, Destroy> link;
-  TypedMap<std::uint32_t, std::uint64_t> bounds;
+  IdleBounds bounds;
 };
 
 IdleReset::IdleReset(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -79,7 +62,7 @@ Result<IdleReset> IdleReset::load(const std::filesystem::path& pin_dir) {
   if (!maps) return maps.error();
   std::unique_ptr<flare_reset, Destroy> skeleton(flare_reset::open(nullptr));
   if (!skeleton) return Error::from_errno("cannot read the built-in BPF object", errno);
-  auto adopted = adopt_maps(skeleton->obj, layout_dir(pin_dir));
+  auto adopted = adopt_pinned_maps(skeleton->obj, layout_dir(pin_dir));
   if (!adopted) return adopted.error();
   skeleton->rodata->services_max = maps->services_max();
   skeleton->rodata->backends_max = maps->backends_max();
@@ -92,10 +75,7 @@ Result<IdleReset> IdleReset::load(const std::filesystem::path& pin_dir) {
   std::unique_ptr<bpf_link, Destroy> link(
       bpf_program__attach_iter(skeleton->progs.flare_reset, nullptr));
   if (!link) return Error::from_errno("cannot make an iterator of flare_reset", errno);
-  auto handle =
-      MapHandle::adopt(UniqueFd(::dup(bpf_map__fd(skeleton->maps.idle_bounds))), "idle_bounds");
-  if (!handle) return handle.error();
-  auto bounds = TypedMap<std::uint32_t, std::uint64_t>::adopt(*std::move(handle));
+  auto bounds = adopt_idle_bounds(skeleton->maps.idle_bounds);
   if (!bounds) return bounds.error();
   return IdleReset(
       std::make_unique<State>(State{std::move(skeleton), std::move(link), *std::move(bounds)}));

@@ -2,23 +2,16 @@
 // (flare_reset.bpf.c).
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 
 #include "base/result.h"
 #include "flare/abi.h"
+#include "kernel/idle_object.h"
 #include "kernel/maps.h"
 
 namespace flare {
-
-/// What one walk over the sockets met.
-struct ResetReport {
-  std::uint64_t seen = 0;   ///< connections to services whose idle ones may be reset
-  std::uint64_t reset = 0;  ///< of them
-  std::chrono::nanoseconds took{0};
-};
 
 /// How long a connection must have been silent before it counts as idle: four times what nearly
 /// all requests of its service take, as far as is known, and 200 ms at the least.
