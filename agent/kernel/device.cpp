@@ -14,6 +14,7 @@
 #include <span>
 
 #include "base/unique_fd.h"
+#include "model/address.h"
 
 namespace flare {
 namespace {
@@ -23,6 +24,12 @@ constexpr std::size_t kReplyBytes = 64 * 1024;
 struct LinkRequest {
   nlmsghdr header;
   ifinfomsg body;
+};
+struct RouteRequest {
+  nlmsghdr header;
+  rtmsg body;
+  rtattr attribute;
+  flare_addr address;  ///< of IPv4: its first word
 };
 
 /// Calls `visit(type, data)` for each attribute in `bytes`.
@@ -132,6 +139,24 @@ Result<std::vector<Device>> ask(unsigned ifindex) {
   }
 }
 
+/// The device in the one answer to a RouteRequest; nothing where it is an error: there is no route.
+Result<std::optional<std::uint32_t>> read_route(int socket) {
+  std::vector<std::byte> buffer(kReplyBytes);
+  const ssize_t got = ::recv(socket, buffer.data(), buffer.size(), 0);
+  if (got < 0) return Error::from_errno("cannot read a route", errno);
+  const std::span<const std::byte> bytes(buffer.data(), static_cast<std::size_t>(got));
+  nlmsghdr header{};
+  std::optional<std::uint32_t> device;
+  if (bytes.size() < NLMSG_LENGTH(sizeof(rtmsg))) return device;
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  if (header.nlmsg_type != RTM_NEWROUTE) return device;
+  for_each_attribute(bytes.subspan(NLMSG_LENGTH(sizeof(rtmsg))),
+                     [&](int type, std::span<const std::byte> data) {
+                       if (type == RTA_OIF) device = number_in(data);
+                     });
+  return device;
+}
+
 }  // namespace
 
 Result<std::optional<Device>> find_device(std::string_view name) {
@@ -144,5 +169,26 @@ Result<std::optional<Device>> find_device(std::string_view name) {
 }
 
 Result<std::vector<Device>> list_devices() { return ask(0); }
+
+Result<std::optional<std::uint32_t>> route_device(const flare_addr& address) {
+  UniqueFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  if (!socket) return Error::from_errno("cannot open a netlink socket", errno);
+  const bool v4 = Address{address}.is_v4();
+  RouteRequest request{};
+  request.body.rtm_family = v4 ? AF_INET : AF_INET6;
+  request.body.rtm_dst_len = v4 ? 32 : 128;
+  request.attribute.rta_type = RTA_DST;
+  request.attribute.rta_len = RTA_LENGTH(v4 ? sizeof(__be32) : sizeof(flare_addr));
+  request.address = address;
+  if (v4) request.address.word[0] = address.word[3];
+  request.header.nlmsg_len =
+      static_cast<__u32>(NLMSG_LENGTH(sizeof(rtmsg)) + request.attribute.rta_len);
+  request.header.nlmsg_type = RTM_GETROUTE;
+  request.header.nlmsg_flags = NLM_F_REQUEST;
+  if (::send(socket.get(), &request, request.header.nlmsg_len, 0) < 0) {
+    return Error::from_errno("cannot ask for a route", errno);
+  }
+  return read_route(socket.get());
+}
 
 }  // namespace flare

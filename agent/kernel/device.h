@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "flare/abi.h"
 
 namespace flare {
 
@@ -27,5 +28,8 @@ struct Device {
 /// The device called `name`, or nothing where there is none.
 Result<std::optional<Device>> find_device(std::string_view name);
 Result<std::vector<Device>> list_devices();
+
+/// The device that a packet to `address` would leave by, or nothing where there is no route.
+Result<std::optional<std::uint32_t>> route_device(const flare_addr& address);
 
 }  // namespace flare

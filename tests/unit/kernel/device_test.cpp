@@ -1,7 +1,10 @@
 // What rtnetlink says of devices of our own namespace.
 #include "kernel/device.h"
 
+#include <net/if.h>
+
 #include "kernel_test.h"
+#include "model/address.h"
 
 namespace flare {
 namespace {
@@ -43,6 +46,18 @@ TEST_F(DeviceTest, ListsTheDevicesOfThisNamespaceOnly) {
     EXPECT_NE(device.name, "eth0");
   }
   EXPECT_EQ(names, (std::vector<std::string>{"lo", "fc1", "fc0"}));
+}
+
+TEST_F(DeviceTest, KnowsTheWayToAnAddress) {
+  ASSERT_TRUE(run("ip address add 192.0.2.1/24 dev fc0 && ip address add 2001:db8::1/64 dev fc1"));
+  const auto device_to = [](const char* address) {
+    auto device = route_device(Address::parse(address)->raw);
+    EXPECT_OK(device);
+    return device ? *device : std::nullopt;
+  };
+  EXPECT_EQ(device_to("192.0.2.99"), ::if_nametoindex("fc0"));
+  EXPECT_EQ(device_to("2001:db8::99"), ::if_nametoindex("fc1"));
+  EXPECT_EQ(device_to("203.0.113.1"), std::nullopt);
 }
 
 }  // namespace
