@@ -3,7 +3,10 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <chrono>
 #include <functional>
+#include <random>
+#include <vector>
 
 #include "e2e/lab.h"
 #include "e2e/peers.h"
@@ -91,6 +94,85 @@ TEST_P(IdleMove, IsOffUnlessAskedFor) {
   lab.ctl_ok("share set web 1");
   EXPECT_FALSE(busily(busy, 3, [&] { return was_reset(idle); }));
   EXPECT_TRUE(ask(idle));
+}
+
+TEST_P(IdleMove, BringsTheIdleHomeAndLeavesTheBusy) {
+  start("    move: close\n    move_idle: on\n");
+  lab.ctl_ok("share set web 1");
+  const UniqueFd busy = dial('C');
+  const UniqueFd idle = dial('C');
+  const UniqueFd unused = dial('C');
+  ASSERT_TRUE(ask(busy) && ask(idle));
+  ASSERT_EQ(cloud.open_connections(), 3U);
+  EXPECT_FALSE(busily(busy, 1, [&] { return was_reset(idle); })) << "nothing shall move yet";
+  lab.ctl_ok("share set web 0");
+  EXPECT_TRUE(busily(busy, 10, [&] { return was_reset(idle); }));
+  EXPECT_TRUE(busily(busy, 2, [&] { return cloud.open_connections() == 2; }))
+      << "the backend's end, too";
+  EXPECT_FALSE(was_reset(unused)) << "it carried no load";
+  const std::string shown = lab.ctl_ok("service show web");
+  EXPECT_NE(shown.find(" 1 home"), std::string::npos) << shown;
+  dial('V');
+}
+
+TEST_P(IdleMove, BringsHomeWhatIsNoHttp) {
+  start("    move: close\n    move_idle: on\n");
+  lab.ctl_ok("share set web 1");
+  const UniqueFd busy = dial('C');
+  const UniqueFd idle = dial_echo(lab.name("client"), frontend(), 'C');
+  ASSERT_TRUE(ask(idle, 'x'));
+  lab.ctl_ok("share set web 0");
+  EXPECT_FALSE(busily(busy, 2, [&] { return was_reset(idle); })) << "it might be HTTP";
+  ASSERT_TRUE(ask(idle, 'x')) << "an answer that shows what it is";
+  EXPECT_TRUE(busily(busy, 10, [&] { return was_reset(idle); }));
+  EXPECT_TRUE(busily(busy, 2, [&] { return cloud.open_connections() == 1; }));
+}
+
+TEST_P(IdleMove, ServesNoRequestThatItResets) {
+  start("    move: close\n    move_idle: on\n");
+  lab.ctl_ok("share set web 1");
+  struct Connection {
+    UniqueFd socket;
+    std::chrono::steady_clock::time_point next;
+  };
+  std::vector<Connection> open;
+  std::mt19937 random(1);
+  // About as long as a connection must be silent to be reset.
+  const auto pause = [&random] { return std::chrono::microseconds(190'000 + random() % 40'000); };
+  for (int i = 0; i < 60; ++i) open.push_back({dial('C'), std::chrono::steady_clock::now()});
+  ASSERT_FALSE(HasFailure());
+  lab.ctl_ok("share set web 0");
+  std::uint64_t answered = open.size();
+  EXPECT_TRUE(wait_for(
+      [&] {
+        for (Connection& one : open) {
+          if (one.next > std::chrono::steady_clock::now()) continue;
+          one.next = std::chrono::steady_clock::now() + pause();
+          if (ask(one.socket)) {
+            ++answered;
+          } else {
+            one.socket = UniqueFd();
+          }
+        }
+        std::erase_if(open, [](const Connection& one) { return !one.socket; });
+        return open.empty();
+      },
+      30))
+      << open.size() << " have not come home";
+  EXPECT_EQ(cloud.bytes_received(), answered * record(kData).size());
+  EXPECT_TRUE(wait_for([&] { return cloud.open_connections() == 0; }));
+}
+
+TEST_P(IdleMove, BringsNobodyHomeUnlessAskedFor) {
+  start("    move: close\n");
+  lab.ctl_ok("share set web 1");
+  const UniqueFd busy = dial('C');
+  const UniqueFd idle = dial('C');
+  ASSERT_TRUE(ask(busy) && ask(idle));
+  lab.ctl_ok("share set web 0");
+  EXPECT_FALSE(busily(busy, 3, [&] { return was_reset(idle); }));
+  EXPECT_TRUE(ask(idle));
+  EXPECT_EQ(cloud.open_connections(), 2U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Paths, IdleMove, testing::ValuesIn(kLabCases), lab_case_name);

@@ -168,6 +168,7 @@ void EchoServer::serve_tcp() {
           c = {std::move(accepted), {tag_}};
           flush(c);
         }
+        open_ = connections.size();
         continue;
       }
       Connection& c = connections[fd];
@@ -184,6 +185,7 @@ void EchoServer::serve_tcp() {
       }
       flush(c);
       if (closed) connections.erase(fd);
+      open_ = connections.size();
     }
   }
 }

@@ -23,6 +23,8 @@ class EchoServer {
   EchoServer& operator=(const EchoServer&) = delete;
 
   std::uint64_t bytes_received() const { return bytes_; }
+  /// TCP connections that it holds.
+  std::size_t open_connections() const { return open_; }
 
  private:
   void serve_tcp();
@@ -32,6 +34,7 @@ class EchoServer {
   UniqueFd stop_;
   char tag_;
   std::atomic<std::uint64_t> bytes_ = 0;
+  std::atomic<std::size_t> open_ = 0;
   std::thread thread_;
 };
 
