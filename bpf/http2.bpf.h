@@ -7,7 +7,8 @@
  * Ids of streams grow by two, so what a lost or skipped segment began is made up by the next one's
  * id. A header that is split over two segments is kept in part. Where bytes are missing that a
  * header may lie in, or a header makes no sense, the walk starts anew at the beginning of the next
- * segment that looks like a frame.
+ * segment that looks like a frame. The hole is kept, and walked by itself as the missing bytes come.
+ * To walk a frame twice counts nothing twice: a stream's id is new once, and its bit is set once.
  */
 #pragma once
 
@@ -131,14 +132,30 @@ static __always_inline __u64 *http2_word(struct flare_http2 *conn, __u32 stream)
 	return &conn->open[stream / 2 % FLARE_HTTP2_STREAMS / 64];
 }
 
+/* HEADERS out of a hole, older than the first ones seen: no later id has made up for them. */
+static __always_inline void http2_open_early(struct http2_walk *walk, __u32 stream)
+{
+	__u64 bit = http2_bit(stream);
+
+	if (__sync_fetch_and_or(http2_word(walk->conn, stream), bit) & bit)
+		return;
+	walk->steps->begun++;
+	walk->steps->opened++;
+}
+
 /* HEADERS of the client: trailers and what was counted before have an id that is not new. */
 static __always_inline void http2_open(struct http2_walk *walk, __u32 stream)
 {
 	struct flare_http2 *conn = walk->conn;
 	__u32 last = conn->last_stream;
 
-	if (stream <= last)
+	if (stream <= last) {
+		if (stream < conn->first_stream)
+			http2_open_early(walk, stream);
 		return;
+	}
+	if (!last && conn->first_stream)
+		conn->first_stream = stream;
 	if (last && (stream - last) / 2 > FLARE_HTTP2_STREAMS) {
 		walk->steps->lost = 1;
 		return;
@@ -220,30 +237,30 @@ static long http2_step(__u64 index __attribute__((unused)), struct http2_walk *w
 }
 
 /* Keeps what there is of a header that goes on in the next segment. */
-static __always_inline int http2_hold(struct http2_walk *walk, struct flare_http2_side *side)
+static __always_inline int http2_hold(struct http2_walk *walk, struct flare_http2_place *place)
 {
 	__u32 left = walk->steps->bytes - walk->steps->at;
 
-	if (walk->steps->at >= walk->steps->bytes || left > sizeof(side->head))
+	if (walk->steps->at >= walk->steps->bytes || left > sizeof(place->head))
 		return 0;
-	side->held = left;
+	place->held = left;
 	asm volatile("" : "+r"(left));
-	if (left < 1 || left > sizeof(side->head))
+	if (left < 1 || left > sizeof(place->head))
 		return 0;
-	return hook_load(walk->ctx, walk->steps->payload + walk->steps->at, side->head, left);
+	return hook_load(walk->ctx, walk->steps->payload + walk->steps->at, place->head, left);
 }
 
 /* The header whose first part was kept: the rest is at the start of the segment. */
-static __always_inline int http2_join(struct http2_walk *walk, struct flare_http2_side *side)
+static __always_inline int http2_join(struct http2_walk *walk, struct flare_http2_place *place)
 {
 	__u8 head[16] = {};
-	__u32 held = side->held, rest = HTTP2_HEADER_BYTES - held;
+	__u32 held = place->held, rest = HTTP2_HEADER_BYTES - held;
 	struct http2_frame frame;
 
-	side->held = 0;
+	place->held = 0;
 	if (walk->steps->bytes < rest)
 		return -1;
-	__builtin_memcpy(head, side->head, sizeof(side->head));
+	__builtin_memcpy(head, place->head, sizeof(place->head));
 	asm volatile("" : "+r"(held), "+r"(rest));
 	if (held < 1 || held > 8 || rest < 1 || rest > 8 ||
 	    hook_load(walk->ctx, walk->steps->payload, head + held, rest))
@@ -256,57 +273,79 @@ static __always_inline int http2_join(struct http2_walk *walk, struct flare_http
 	return 0;
 }
 
-/* Whether the segment begins with a frame header, by its looks. */
-static __always_inline int http2_begins_here(const struct http2_walk *walk)
+/* Whether `bytes` of payload at `offset` of the packet begin with a frame header, by their looks. */
+static __always_inline int http2_begins(hook_ctx *ctx, __u32 offset, __u32 bytes)
 {
 	__u8 head[HTTP2_HEADER_BYTES];
 	struct http2_frame frame;
 
-	if (walk->steps->bytes < HTTP2_HEADER_BYTES ||
-	    hook_load(walk->ctx, walk->steps->payload, head, sizeof(head)))
+	if (bytes < HTTP2_HEADER_BYTES || hook_load(ctx, offset, head, sizeof(head)))
 		return 0;
 	http2_read(head, &frame);
 	return frame.type <= HTTP2_CONTINUATION &&
 	       http2_plausible(&frame, HTTP2_FRAME_BYTES_DEFAULT);
 }
 
+/* Whether the segment has the bytes that come next at that place, or lies in front of it. */
+static __always_inline int http2_reaches(const struct flare_http2_place *place, __u32 seq)
+{
+	__s32 ahead = (__s32)(place->next - seq);
+
+	return place->synced && (ahead >= 0 || (place->held && -ahead == place->held));
+}
+
+/* Keeps the place of a walk that goes on behind missing bytes; the oldest hole is given up. */
+static __always_inline void http2_leave_hole(struct flare_http2_place *places, __u32 seq)
+{
+	int i;
+
+	for (i = FLARE_HTTP2_PLACES - 1; i > 0; i--)
+		places[i] = places[i - 1];
+	places[1].end = seq;
+}
+
 /*
  * Finds the first header of the segment. Returns 0 with `at` set (it may lie behind the segment), or
- * -1 where there is none to be found.
+ * -1 where there is none to be found. Not inlined, for its stack is free again for http2_step().
  */
-static __always_inline int http2_place(struct http2_walk *walk, struct flare_http2_side *side,
-				       __u32 seq)
+static __noinline int http2_locate(struct http2_walk *walk, struct flare_http2_place *place,
+				   __u32 seq)
 {
-	__s32 ahead = (__s32)(side->next - seq);
-
-	if (side->synced && side->held && (__s32)(seq - side->next) == side->held)
-		return http2_join(walk, side);
-	side->held = 0;
-	if (side->synced && ahead >= 0) {
-		walk->steps->at = ahead;
+	if (http2_reaches(place, seq)) {
+		if (place->held && seq - place->next == place->held)
+			return http2_join(walk, place);
+		place->held = 0;
+		walk->steps->at = place->next - seq;
 		return 0;
 	}
+	place->held = 0;
 	walk->steps->at = 0;
-	return http2_begins_here(walk) ? 0 : -1;
+	return http2_begins(walk->ctx, walk->steps->payload, walk->steps->bytes) ? 0 : -1;
 }
 
 static __always_inline void http2_account(struct http2_walk *walk, const struct packet *pkt)
 {
 	struct flare_turn *turn = walk->turn;
-	__u32 ended = walk->steps->answered + walk->steps->cancelled;
+	__u32 answered = walk->steps->answered, cancelled = walk->steps->cancelled;
+	__u32 open = *(volatile __u32 *)&turn->streams + walk->steps->opened;
 
+	/* bits outlive what the connection's end, or the agent, has ended */
+	if (answered > open)
+		answered = open;
+	if (cancelled > open - answered)
+		cancelled = open - answered;
 	if (walk->steps->begun) {
 		/* only a client begins requests */
 		requests_charge(turn, &pkt->flow, walk->steps->begun, bpf_ktime_get_ns());
 		turn->flags |= FLARE_TURN_COUNTED;
 		turn_requests_add(turn, walk->steps->begun);
 	}
-	if (!walk->steps->begun && !ended)
+	if (!walk->steps->begun && !answered && !cancelled)
 		return;
-	__sync_fetch_and_add(&turn->streams, walk->steps->opened - ended);
-	in_flight_add(turn, (__s64)walk->steps->opened - (__s64)ended);
-	turn_tally(turn, walk->steps->begun, walk->steps->answered,
-		   walk->steps->begun - walk->steps->opened + walk->steps->cancelled);
+	__sync_fetch_and_add(&turn->streams, walk->steps->opened - answered - cancelled);
+	in_flight_add(turn, (__s64)walk->steps->opened - (__s64)answered - (__s64)cancelled);
+	turn_tally(turn, walk->steps->begun, answered,
+		   walk->steps->begun - walk->steps->opened + cancelled);
 }
 
 static __always_inline struct flare_http2 *http2_find(__u64 tag)
@@ -315,8 +354,8 @@ static __always_inline struct flare_http2 *http2_find(__u64 tag)
 }
 
 /*
- * Starts the walk of a connection: behind the preface, or (`from_start` 0) from wherever a segment
- * begins with a frame. Frames of the server follow what it has sent so far.
+ * Starts the walk of a connection: behind the preface at `seq`, which may be lost, or (`from_start` 0)
+ * from wherever a segment begins with a frame. Frames of the server follow what it has sent so far.
  */
 static __always_inline void http2_start(const struct flare_turn *turn, __u32 seq, int from_start)
 {
@@ -328,23 +367,52 @@ static __always_inline void http2_start(const struct flare_turn *turn, __u32 seq
 		return;
 	fresh = &scratch->fresh;
 	__builtin_memset(fresh, 0, sizeof(*fresh));
-	fresh->side[FLARE_DIR_FORWARD].next = seq + HTTP2_PREFACE_BYTES;
-	fresh->side[FLARE_DIR_FORWARD].synced = from_start;
-	fresh->side[FLARE_DIR_REVERSE].next = turn->server_end;
-	fresh->side[FLARE_DIR_REVERSE].synced = from_start;
+	fresh->place[FLARE_DIR_FORWARD][0].next = seq + HTTP2_PREFACE_BYTES;
+	fresh->place[FLARE_DIR_FORWARD][0].synced = from_start;
+	fresh->place[FLARE_DIR_REVERSE][0].next = turn->server_end;
+	fresh->place[FLARE_DIR_REVERSE][0].synced = from_start;
+	fresh->first_stream = from_start ? ~0U : 0;
 	bpf_map_update_elem(&http2, &tag, fresh, BPF_ANY);
 }
 
 /*
- * Walks the frames of a segment with new payload of direction `dir`. `seq` is of its first byte. A segment that comes
- * late or again, in front of where the walk stands, is passed over by its caller. Returns 1 where a
- * request was answered and the segment ends with a frame: another one may follow here.
+ * A hole that is walked to its end is none any more. Where the walk behind it has found no place since
+ * and nothing newer was seen, it goes on from here.
+ */
+static __always_inline void http2_close_hole(const struct flare_turn *turn,
+					     struct flare_http2 *conn, __u32 dir, __u32 number)
+{
+	struct flare_http2_place *walk = &conn->place[dir][0], *hole = &conn->place[dir][number];
+	__u32 newest = dir == FLARE_DIR_FORWARD ? turn->client_end : turn->server_end;
+	__u32 reached = hole->next + hole->held;
+
+	if (!hole->synced || seq_after(hole->end, reached))
+		return;
+	if (!walk->synced && !seq_after(newest, reached))
+		*walk = *hole;
+	hole->synced = 0;
+}
+
+/* Counts that the walk has found a place anew. */
+static __always_inline void http2_resynced(const struct flare_turn *turn)
+{
+	struct flare_service_counters *row = service_counters_find(turn->service_id);
+
+	if (row)
+		row->resyncs++;
+}
+
+/*
+ * Walks the frames of a segment of direction `place & 1` from place number `place / 2` on. `seq` is of
+ * its first byte. Returns 1 where a request was answered and the segment ends with a frame: another
+ * one may follow here.
  */
 __noinline int http2_segment(hook_ctx *ctx, const struct packet *pkt, struct flare_turn *turn,
-			     __u32 seq, __u32 dir)
+			     __u32 seq, __u32 place)
 {
 	struct http2_scratch *scratch = http2_scratch_get();
-	struct flare_http2_side *side;
+	__u32 dir = place & 1, number = place / 2 % FLARE_HTTP2_PLACES;
+	struct flare_http2_place *from;
 	struct http2_walk walk = {};
 	struct flare_http2 *conn;
 	int was_synced;
@@ -362,22 +430,55 @@ __noinline int http2_segment(hook_ctx *ctx, const struct packet *pkt, struct fla
 	walk.steps->payload = pkt->l4 + pkt->tcp_header_bytes;
 	walk.steps->bytes = payload_bytes(pkt);
 	walk.steps->dir = dir;
-	side = &conn->side[dir & 1];
-	was_synced = side->synced;
-	side->synced = !http2_place(&walk, side, seq);
-	if (!side->synced)
+	from = &conn->place[dir][number];
+	was_synced = from->synced;
+	if (!number && was_synced && !http2_reaches(from, seq))
+		http2_leave_hole(conn->place[dir], seq);
+	from->synced = !http2_locate(&walk, from, seq);
+	if (!from->synced)
 		return 0;
-	if (!was_synced) {
-		struct flare_service_counters *row = service_counters_find(turn->service_id);
-
-		if (row)
-			row->resyncs++;
-	}
+	if (!was_synced)
+		http2_resynced(turn);
 	bpf_loop(HTTP2_FRAMES_MAX, http2_step, &walk, 0);
-	side->next = seq + walk.steps->at;
-	if (walk.steps->lost || http2_hold(&walk, side))
-		side->synced = 0;
+	from->next = seq + walk.steps->at;
+	if (walk.steps->lost || http2_hold(&walk, from))
+		from->synced = 0;
+	if (number)
+		http2_close_hole(turn, conn, dir, number);
 	http2_account(&walk, pkt);
-	return walk.steps->answered && side->synced && walk.steps->at == walk.steps->bytes &&
+	return walk.steps->answered && from->synced && walk.steps->at == walk.steps->bytes &&
 	       !walk.steps->in_headers;
+}
+
+/* The oldest hole whose next header lies in the segment; 0: there is none. */
+__noinline int http2_hole(const struct flare_turn *turn, __u32 seq, __u32 bytes, __u32 dir)
+{
+	struct flare_http2_place *places;
+	struct flare_http2 *conn;
+	int i;
+
+	if (!turn)
+		return 0;
+	conn = http2_find(turn->tag);
+	if (!conn)
+		return 0;
+	places = conn->place[dir & 1];
+	for (i = FLARE_HTTP2_PLACES - 1; i > 0; i--) {
+		if (http2_reaches(&places[i], seq) && seq_after(seq + bytes, places[i].next))
+			return i;
+	}
+	return 0;
+}
+
+/*
+ * A segment of direction `dir` that begins in front of the newest byte seen of it: it comes again, or
+ * late into a hole.
+ */
+static __always_inline void http2_late(hook_ctx *ctx, const struct packet *pkt,
+				       struct flare_turn *turn, __u32 seq, __u32 dir)
+{
+	int hole = http2_hole(turn, seq, payload_bytes(pkt), dir);
+
+	if (hole)
+		http2_segment(ctx, pkt, turn, seq, dir | (__u32)hole << 1);
 }

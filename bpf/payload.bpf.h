@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "turn.bpf.h"
+#include "http2.bpf.h"
 
 /* Length of the longest look into a payload. */
 #define PAYLOAD_LOOK_BYTES 12
@@ -186,8 +186,20 @@ static __always_inline enum flare_class class_of(__u8 turn_flags)
 	return turn_flags & FLARE_TURN_TLS ? FLARE_CLASS_TLS_TURNS : FLARE_CLASS_TURNS;
 }
 
-/* Learns what a connection speaks from the first payload of its client. */
-__noinline int payload_learn(hook_ctx *ctx, const struct packet *pkt, struct flare_turn *turn)
+/* What connections of a service speak, as far as is known. */
+static __always_inline __u8 spoken_flags(const struct flare_admission *adm)
+{
+	if (adm->speaks == FLARE_CLASS_HTTP2)
+		return FLARE_TURN_HTTP2;
+	return adm->speaks == FLARE_CLASS_TLS_TURNS ? FLARE_TURN_TLS : 0;
+}
+
+/*
+ * Learns what a connection speaks from the first payload of its client; `behind` 1: from payload behind
+ * a lost segment, which may begin with a frame of HTTP/2, or is what the service's connections speak.
+ */
+__noinline int payload_learn(hook_ctx *ctx, const struct packet *pkt, struct flare_turn *turn,
+			     int behind)
 {
 	struct flare_service_counters *row;
 	struct flare_admission *adm;
@@ -200,8 +212,12 @@ __noinline int payload_learn(hook_ctx *ctx, const struct packet *pkt, struct fla
 	bytes = payload_bytes(pkt);
 	row = service_counters_find(turn->service_id);
 	adm = admission_find(turn->service_id);
-	if (!payload_look(ctx, pkt, bytes, first))
+	if (behind && http2_begins(ctx, payload_offset(pkt), bytes))
+		flags |= FLARE_TURN_HTTP2;
+	else if (!payload_look(ctx, pkt, bytes, first))
 		flags |= payload_class(first);
+	if (behind && flags == FLARE_TURN_PAYLOAD && adm)
+		flags |= spoken_flags(adm);
 	if (flags & FLARE_TURN_TLS && first[0] == TLS_HANDSHAKE && hello_offers_h2(ctx, pkt, bytes))
 		flags |= FLARE_TURN_ALPN_H2;
 	turn->flags |= flags;
@@ -219,10 +235,8 @@ static __always_inline void payload_guess(struct flare_turn *turn)
 
 	if (!adm)
 		return;
-	if (adm->speaks == FLARE_CLASS_HTTP2)
-		turn->flags |= FLARE_TURN_PAYLOAD | FLARE_TURN_HTTP2;
-	else if (adm->speaks == FLARE_CLASS_TLS_TURNS)
-		turn->flags |= FLARE_TURN_PAYLOAD | FLARE_TURN_TLS;
+	if (spoken_flags(adm))
+		turn->flags |= FLARE_TURN_PAYLOAD | spoken_flags(adm);
 }
 
 /* Whether new payload, where a turn may begin, is one. */

@@ -14,19 +14,23 @@
 #include "move.bpf.h"
 #include "shift.bpf.h"
 
-/* New payload of the client of a connection. */
+/* New payload of the client of a connection; `last` is where its newest payload ended before. */
 static __always_inline void client_payload(hook_ctx *ctx, const struct packet *pkt,
-					   struct flare_turn *turn, __u32 seq, __u32 bytes)
+					   struct flare_turn *turn, __u32 seq, __u32 bytes,
+					   __u32 last)
 {
 	int first = !(turn->flags & FLARE_TURN_PAYLOAD);
+	int behind = first && seq_after(seq, last);
 
 	if (first)
-		payload_learn(ctx, pkt, turn);
+		payload_learn(ctx, pkt, turn, behind);
+	if (behind && turn->flags & FLARE_TURN_TLS)
+		return; /* amid a ClientHello */
 	if (first && !(turn->flags & (FLARE_TURN_HTTP2 | FLARE_TURN_TLS)))
 		move_spare_http10(ctx, pkt, turn);
 	if (turn->flags & FLARE_TURN_HTTP2) {
 		if (first || !http2_find(turn->tag))
-			http2_start(turn, seq, first);
+			http2_start(turn, first ? last : seq, first);
 		http2_segment(ctx, pkt, turn, seq, FLARE_DIR_FORWARD);
 		return;
 	}
@@ -82,10 +86,14 @@ __noinline int turn_client(hook_ctx *ctx, const struct packet *pkt, __u32 servic
 			turn_begin(turn, &pkt->flow);
 	}
 	turn->seen_ns = bpf_ktime_get_coarse_ns();
+	if (bytes && turn->flags & FLARE_TURN_HTTP2 && seq_after(turn->client_end, seq))
+		http2_late(ctx, pkt, turn, seq, FLARE_DIR_FORWARD);
 	if (bytes && seq_after(seq + bytes, turn->client_end)) {
+		__u32 last = turn->client_end;
+
 		turn->client_end = seq + bytes;
 		if (!(turn->flags & FLARE_TURN_WHOLE))
-			client_payload(ctx, pkt, turn, seq, bytes);
+			client_payload(ctx, pkt, turn, seq, bytes, last);
 	}
 	if (pkt->tcp_flags & TCP_RST) {
 		turn_abandon(turn);
@@ -178,6 +186,8 @@ __noinline int turn_server(hook_ctx *ctx, const struct packet *pkt,
 		latency_add(turn, FLARE_LATENCY_HANDSHAKE, now_ns > syn_ns ? now_ns - syn_ns : 0);
 		return 0;
 	}
+	if (bytes && turn->flags & FLARE_TURN_HTTP2 && seq_after(turn->server_end, end - bytes))
+		http2_late(ctx, pkt, turn, end - bytes, FLARE_DIR_REVERSE);
 	if (bytes && seq_after(end, turn->server_end))
 		server_payload(ctx, pkt, turn, client, end, bytes);
 	if (pkt->tcp_flags & TCP_FIN && turn->flags & FLARE_TURN_WHOLE)

@@ -590,28 +590,38 @@ FLARE_ASSERT_SIZE(struct flare_turn_set, 256);
 /* Streams of one connection that are told apart at once; an older one counts as abandoned. */
 #define FLARE_HTTP2_STREAMS	1024
 
-/* Where the walk over the frames of one direction stands. Written by that direction alone. */
-struct flare_http2_side {
+/* Where the walk over the frames of one direction stands, and the holes behind it. */
+#define FLARE_HTTP2_PLACES	4
+
+/*
+ * A place between two frames of one direction: where the walk goes on, or where a hole begins that a
+ * lost segment has left behind it. Written by that direction alone.
+ */
+struct flare_http2_place {
 	__u32 next; /* sequence number of the next frame's header */
+	__u32 end; /* hole: sequence number of the first byte seen behind it */
 	__u8 head[8]; /* the part of that header that the last segment ended with */
 	__u8 held; /* bytes of `head` */
-	__u8 synced; /* 0: a frame header is looked for at the start of each segment */
+	__u8 synced; /* 0: a frame header is looked for at the start of each segment; hole: it is none */
 	__u8 zero[2];
 };
-FLARE_ASSERT_SIZE(struct flare_http2_side, 16);
+FLARE_ASSERT_SIZE(struct flare_http2_place, 20);
 
 /*
  * Value of `http2`, by flare_turn.tag: a connection of cleartext HTTP/2. Lossy: one that was lost is
  * walked anew from the next segment that begins with a frame.
  */
 struct flare_http2 {
-	struct flare_http2_side side[2]; /* by FLARE_DIR_* */
+	/* by FLARE_DIR_*: where the walk stands, then holes, the newest first */
+	struct flare_http2_place place[2][FLARE_HTTP2_PLACES];
 	__u64 timed_ns; /* when the stream whose latency is measured began; 0: none is */
 	__u32 timed_stream; /* one at a time */
 	__u32 last_stream; /* client: the highest id; 0: none yet */
+	__u32 first_stream; /* client: the id seen first, of a walk from the connection's start; or 0 */
+	__u32 zero;
 	__u64 open[FLARE_HTTP2_STREAMS / 64]; /* bit (id / 2): in flight; atomic operations alone */
 };
-FLARE_ASSERT_SIZE(struct flare_http2, 176);
+FLARE_ASSERT_SIZE(struct flare_http2, 312);
 
 /*
  * Value of `shifts`, keyed as flare_turn (what the client sends): a connection of HTTP/2 into which a

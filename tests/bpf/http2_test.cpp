@@ -1,5 +1,6 @@
 // Requests of cleartext HTTP/2: streams, found by walking frame headers.
 #include "http2_frames.h"
+#include "kernel/turn_sweep.h"
 
 namespace flare::test {
 namespace {
@@ -123,6 +124,20 @@ TEST_P(Http2Streams, EndWithTheConnection) {
   client(headers(1));
   server(answer(1));
   if (!spilled()) expect(5, 2, 3, "whose streams are its own");
+}
+
+TEST_P(Http2Streams, EndOnceWhereTheAgentEndedThemInTheirSilence) {
+  hello();
+  client(joined({headers(1), headers(3)}));
+  EXPECT_EQ(sweep_turns(maps(), std::uint64_t{1} << 62, 1).vanished, 2U);
+  EXPECT_EQ(in_flight(), 0);
+  server(joined({answer(1), rst_stream(3)}));
+  EXPECT_EQ(in_flight(), 0) << "spoken at last";
+  EXPECT_EQ(counts().answers + counts().abandoned, 0U);
+  client(headers(5));
+  EXPECT_EQ(in_flight(), 1);
+  server(answer(5));
+  EXPECT_EQ(in_flight(), 0);
 }
 
 TEST_P(Http2Streams, GiveWayWhenAThousandOthersHaveBegun) {

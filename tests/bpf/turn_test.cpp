@@ -170,6 +170,22 @@ TEST_P(Turns, InTls13AreNeitherHandshakeNorGoodbye) {
   expect(1, 1, 0, "goodbye");
 }
 
+TEST_P(Turns, InTlsAreNotTheRestOfALostHello) {
+  dial();
+  client(record(kHandshake, 517));
+  client(Bytes(), TcpFlags::kRst);
+  dial();
+  client_seq_ += 1400;
+  client(Bytes(400, 'x'));
+  expect(0, 0, 0, "the service is known to speak TLS");
+  client(record(kHandshake, 1400), TcpFlags::kAck, client_seq_ - 1800);
+  server(record(kHandshake, 1000));
+  client(joined({record(kChange, 6), record(kData, 58)}));
+  expect(0, 0, 0, "Finished");
+  client(record(kData, 100));
+  expect(1, 0, 0, "asked");
+}
+
 TEST_P(Turns, InTls13MayComeWithFinished) {
   dial();
   client(record(kHandshake, 517));
