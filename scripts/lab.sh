@@ -11,10 +11,28 @@
 # which alone forwards. Names of the namespaces begin with FLARE_LAB_PREFIX ("flare-lab-"), so that
 # several labs can stand side by side. Commands run inside one with
 # `nsenter --net=/run/netns/NAME`, which, unlike `ip netns exec`, leaves /sys/fs/bpf as it is.
+#
+# FLARE_LAB_SHAPE says another shape, for a balancer: two clients, eight VMs and a cloud, each in a
+# network of its own (10.20.N.10, 2001:db8:20:N::10), and the VIP 203.0.113.100 or 2001:db8:3::100.
+#   one-arm    the balancer lb is a host as the others, and the router sends it what is for the VIP
+#   two-arms   lb is the router itself (interfaces to-client, to-vm1, ...), so between all of them
 set -euo pipefail
 
 readonly prefix=${FLARE_LAB_PREFIX:-flare-lab-}
-readonly hosts=(client vm cloud)
+readonly shape=${FLARE_LAB_SHAPE:-receiver}
+readonly balanced=(client client2 cloud vm1 vm2 vm3 vm4 vm5 vm6 vm7 vm8)
+readonly vip4=203.0.113.100 vip6=2001:db8:3::100
+hub=router
+case $shape in
+receiver) hosts=(client vm cloud) ;;
+one-arm) hosts=("${balanced[@]}" lb) ;;
+two-arms) hosts=("${balanced[@]}") hub=lb ;;
+*)
+	echo "$0: no shape '$shape'; there is: receiver, one-arm, two-arms" >&2
+	exit 2
+	;;
+esac
+readonly hosts hub
 
 usage() {
 	echo "usage: $0 up|down|status|run HOST COMMAND..." >&2
@@ -23,6 +41,13 @@ usage() {
 
 # The subnet of a host: "<first three IPv4 numbers> <IPv6 prefix>".
 subnets_of() {
+	local number
+	if [ "$shape" != receiver ]; then
+		for number in "${!hosts[@]}"; do
+			[ "${hosts[number]}" != "$1" ] || echo "10.20.$number 2001:db8:20:$number:"
+		done
+		return 0
+	fi
 	case $1 in
 	client) echo "192.0.2 2001:db8:1:" ;;
 	vm) echo "198.51.100 2001:db8:2:" ;;
@@ -50,30 +75,39 @@ prepare() {
 	inside "$host" ip link set lo up
 }
 
-join_to_router() {
+join_to_hub() {
 	local host=$1 v4 v6
 	read -r v4 v6 < <(subnets_of "$host")
-	ip -n "$prefix$host" link add eth0 type veth peer name "to-$host" netns "${prefix}router"
-	ip -n "${prefix}router" address add "$v4.1/24" dev "to-$host"
-	ip -n "${prefix}router" address add "$v6:1/64" dev "to-$host" nodad
+	ip -n "$prefix$host" link add eth0 type veth peer name "to-$host" netns "$prefix$hub"
+	ip -n "$prefix$hub" address add "$v4.1/24" dev "to-$host"
+	ip -n "$prefix$hub" address add "$v6:1/64" dev "to-$host" nodad
 	ip -n "$prefix$host" address add "$v4.10/24" dev eth0
 	ip -n "$prefix$host" address add "$v6:10/64" dev eth0 nodad
-	ip -n "${prefix}router" link set "to-$host" up
+	ip -n "$prefix$hub" link set "to-$host" up
 	ip -n "$prefix$host" link set eth0 up
 	ip -n "$prefix$host" route add default via "$v4.1"
 	ip -n "$prefix$host" -6 route add default via "$v6:1"
+}
+
+# What is for the VIP goes to the balancer, which need not have the address.
+route_vip() {
+	local v4 v6
+	read -r v4 v6 < <(subnets_of lb)
+	ip -n "$prefix$hub" route add "$vip4" via "$v4.10"
+	ip -n "$prefix$hub" -6 route add "$vip6" via "$v6:10"
 }
 
 up() {
 	down
 	trap 'down' ERR
 	local host
-	prepare router
-	inside router sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+	prepare "$hub"
+	inside "$hub" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 	for host in "${hosts[@]}"; do
 		prepare "$host"
-		join_to_router "$host"
+		join_to_hub "$host"
 	done
+	[ "$shape" != one-arm ] || route_vip
 	inside client sysctl -qw net.ipv4.ip_local_port_range="1024 65535"
 	for host in "${hosts[@]}"; do
 		await_link "$host"
@@ -86,7 +120,7 @@ await_link() {
 	local host=$1 try
 	for try in {1..100}; do
 		if [[ $(ip -n "$prefix$host" -brief link show eth0) == *" UP "* ]] &&
-			[[ $(ip -n "${prefix}router" -brief link show "to-$host") == *" UP "* ]]; then
+			[[ $(ip -n "$prefix$hub" -brief link show "to-$host") == *" UP "* ]]; then
 			return 0
 		fi
 		sleep 0.05
@@ -97,7 +131,7 @@ await_link() {
 
 down() {
 	local host
-	for host in "${hosts[@]}" router; do
+	for host in "${hosts[@]}" "$hub"; do
 		if [ -e "/run/netns/$prefix$host" ]; then
 			# Deleting the interface first takes it down at once; a namespace that a process still
 			# holds would keep it.
@@ -109,7 +143,7 @@ down() {
 
 status() {
 	local host state=0
-	for host in "${hosts[@]}" router; do
+	for host in "${hosts[@]}" "$hub"; do
 		if [ -e "/run/netns/$prefix$host" ]; then
 			echo "$prefix$host"
 			ip -n "$prefix$host" -brief address | sed 's/^/  /'

@@ -173,6 +173,32 @@ Case spill_new(const Setting& with, bool full) {
   return with.walk_new(made);
 }
 
+Case forward_known(const Setting& with, std::uint32_t flows) {
+  Case made = with.make("forward_known_" + number_key(flows),
+                        "balanced, from the client, " + flows_word(flows),
+                        with.packet(spilled_client(with.family), BENCH_PORT_BASE,
+                                    host_address(with.family), service_port(Role::kBalanced)),
+                        FLARE_REASON_FORWARD_KNOWN);
+  made.verdict = BENCH_FORWARD;
+  return with.walk(made, flows, spilled_client(with.family));
+}
+Case forward_reply(const Setting& with, std::uint32_t flows) {
+  Case made = spill_reply(with, flows);
+  made.key = with.prefix() + "forward_reply_" + number_key(flows);
+  made.title = with.words() + ", balanced, from the backend, " + flows_word(flows);
+  made.reason = FLARE_REASON_FORWARD_REPLY;
+  return made;
+}
+Case forward_new(const Setting& with) {
+  Case made = with.make("forward_new", "balanced, each packet new",
+                        with.to_host(service_port(Role::kBalanced), TcpFlags::kSyn),
+                        FLARE_REASON_FORWARD_NEW);
+  made.verdict = BENCH_FORWARD;
+  made.empty_embryos = true;
+  made.packets = kNewFlowsARound;
+  return with.walk_new(made);
+}
+
 /// Packets of the VM tier and of nobody, in the state that the maps are in; `state` names it.
 void add_calm_cases(Phase& phase, flare_hook hook) {
   const Setting tcp4{hook, Family::kV4, Protocol::kTcp}, tcp6{hook, Family::kV6, Protocol::kTcp},
@@ -228,6 +254,23 @@ Phase spilled_phase(Family family, Protocol protocol, std::uint32_t count) {
   return phase;
 }
 
+/// `count` established flows of a balancer, whose VM tier has backends.
+Phase balanced_phase(std::uint32_t count) {
+  Phase phase;
+  phase.spilled = {.family = Family::kV4,
+                   .protocol = Protocol::kTcp,
+                   .count = count,
+                   .role = Role::kBalanced};
+  phase.title = "IPv4 TCP, " + flows_word(count) + " balanced";
+  for (const flare_hook hook : kIngress) {
+    const Setting with{hook, Family::kV4, Protocol::kTcp};
+    phase.cases.push_back(forward_known(with, count));
+    phase.cases.push_back(forward_reply(with, count));
+    if (count == 1) phase.cases.push_back(forward_new(with));
+  }
+  return phase;
+}
+
 }  // namespace
 
 std::vector<Phase> all_phases() {
@@ -237,7 +280,10 @@ std::vector<Phase> all_phases() {
           spilled_phase(Family::kV4, Protocol::kUdp, 1),
           spilled_phase(Family::kV4, Protocol::kTcp, k64Ki),
           spilled_phase(Family::kV6, Protocol::kTcp, k64Ki),
-          spilled_phase(Family::kV4, Protocol::kTcp, k1Mi)};
+          spilled_phase(Family::kV4, Protocol::kTcp, k1Mi),
+          balanced_phase(1),
+          balanced_phase(k64Ki),
+          balanced_phase(k1Mi)};
 }
 
 }  // namespace flare::bench

@@ -39,7 +39,11 @@ std::uint32_t kind_of(Family family, Protocol protocol) {
   return (family == Family::kV4 ? 0U : 2U) + (protocol == Protocol::kTcp ? 0U : 1U);
 }
 std::uint32_t service_id(Family family, Protocol protocol, Role role) {
-  return 2 * kind_of(family, protocol) + (role == Role::kCalm ? 0U : 1U);
+  return 3 * kind_of(family, protocol) + static_cast<std::uint32_t>(role);
+}
+/// Of the flows that are translated.
+flare_tier tier_of(Role role) {
+  return role == Role::kBalanced ? FLARE_TIER_VM : FLARE_TIER_SERVERLESS;
 }
 std::uint32_t backend_id(Family family, Protocol protocol, std::uint32_t number) {
   return 1 + kind_of(family, protocol) * kBackendsOfEach + number;
@@ -93,7 +97,8 @@ flare_settings settings() {
       .udp_replied_ns = kHourNs,
       .nat_port_min = BENCH_PORT_BASE,
       .nat_port_max = BENCH_PORT_BASE + (1U << BENCH_PORT_BITS) - 1,
-      .zero = 0,
+      .plain_replies = 0,
+      .zero = {},
       .hash_key = {0x1234'5678'9abc'def0, 0x0fed'cba9'8765'4321},
   };
 }
@@ -103,7 +108,8 @@ flare_service service(std::uint32_t id, Role role, Family family) {
   flare_service made{};
   made.id = id;
   made.epoch = 1;
-  made.share = role == Role::kCalm ? 0 : FLARE_SHARE_ONE;
+  made.share = role == Role::kSpilling ? FLARE_SHARE_ONE : 0;
+  made.placement = role == Role::kBalanced ? FLARE_PLACEMENT_BALANCER : FLARE_PLACEMENT_RECEIVER;
   made.bucket_interval_ns = made.spend_interval_ns = made.ramp_interval_ns = 1;
   made.bucket_depth_ns = made.spend_depth_ns = made.ramp_depth_ns = kHourNs;
   made.hour_budget = 1ULL << 39;
@@ -138,7 +144,7 @@ Entries entries_of(const FlowSet& set, std::uint32_t from, std::uint32_t count,
     const flare_flow_key forward = {.src = raw(spilled_client(set.family), high),
                                     .dst = host,
                                     .sport = port,
-                                    .dport = htons(service_port(Role::kCalm)),
+                                    .dport = htons(service_port(set.role)),
                                     .proto = proto,
                                     .zero = {}};
     const flare_flow_key reverse = {.src = raw(first_backend(set.family), high),
@@ -149,7 +155,8 @@ Entries entries_of(const FlowSet& set, std::uint32_t from, std::uint32_t count,
                                     .zero = {}};
     flare_flow flow{};
     flow.created_ns = flow.seen_ns = now_ns;
-    flow.service_id = service_id(set.family, set.protocol, Role::kCalm);
+    flow.service_id = service_id(set.family, set.protocol, set.role);
+    flow.tier = static_cast<__u8>(tier_of(set.role));
     flow.backend_id = backend_id(set.family, set.protocol, high);
     flow.backend_generation = 1;
     flow.flags = FLARE_FLOW_COUNTED;
@@ -214,24 +221,25 @@ void World::add_services(Family family, Protocol protocol) {
     slots.push_back(backend_id(family, protocol, number));
     require(maps().backends.update(slots.back(), backend));
   }
-  for (const Role role : {Role::kCalm, Role::kSpilling}) {
+  for (const Role role : {Role::kCalm, Role::kSpilling, Role::kBalanced}) {
     const std::uint32_t id = service_id(family, protocol, role);
     const flare_service_key key = {.addr = raw(host_address(family)),
                                    .port = htons(service_port(role)),
                                    .proto = static_cast<__u8>(protocol),
                                    .zero = 0};
-    require(maps().tables.publish(id, FLARE_TIER_SERVERLESS, slots));
+    require(maps().tables.publish(id, tier_of(role), slots));
     require(maps().services.update(key, service(id, role, family)));
   }
 }
 
 void World::spill(const FlowSet& flows) {
   if (flows.count == 0) return;
-  const std::uint32_t id = service_id(flows.family, flows.protocol, Role::kCalm);
+  const std::uint32_t id = service_id(flows.family, flows.protocol, flows.role);
   const std::uint64_t now_ns = MonotonicClock().now_ns();
   maps().heartbeat.set(0, &flare_heartbeat::spilled_ns, now_ns);
   maps().admission.set(id, &flare_admission::last_spill_ns, now_ns);
-  maps().admission.set(id, &flare_admission::active, flows.count);
+  if (tier_of(flows.role) == FLARE_TIER_SERVERLESS)
+    maps().admission.set(id, &flare_admission::active, flows.count);
   LIBBPF_OPTS(bpf_map_batch_opts, options);
   for (std::uint32_t from = 0; from < flows.count; from += kBatchFlows) {
     const Entries batch =
@@ -251,7 +259,7 @@ void World::forget(const FlowSet& flows) {
     if (bpf_map_delete_batch(maps().flows.handle().fd(), batch.keys.data(), &count, &options) != 0)
       throw std::runtime_error(std::string("cannot forget flows: ") + std::strerror(errno));
   }
-  maps().admission.clear(service_id(flows.family, flows.protocol, Role::kCalm));
+  maps().admission.clear(service_id(flows.family, flows.protocol, flows.role));
   maps().heartbeat.set(0, &flare_heartbeat::spilled_ns, 0);
 }
 

@@ -13,18 +13,20 @@ namespace flare::bench {
 
 enum class Family : std::uint8_t { kV4, kV6 };
 
-/// The two services of each family and protocol.
+/// The three services of each family and protocol.
 enum class Role : std::uint8_t {
   kCalm,  ///< port 80: share 0, a token bucket that never runs out; all spilled flows are its own
   kSpilling,  ///< port 81: the share sends every new flow away, within limits that are never
               ///< reached
+  kBalanced,  ///< port 82: a balancer's, all of it to the backends of its VM tier, by SNAT
 };
 
-/// Spilled flows that exist before the packets come: flow n is that of client n.
+/// Translated flows that exist before the packets come: flow n is that of client n.
 struct FlowSet {
   Family family = Family::kV4;
   Protocol protocol = Protocol::kTcp;
   std::uint32_t count = 0;
+  Role role = Role::kCalm;  ///< whose they are: kCalm's are spilled, kBalanced's of the VM tier
 };
 
 /// First addresses: flow n has the address its number gives, see plan.h.
@@ -34,7 +36,9 @@ std::string first_backend(Family family);
 std::string host_address(Family family);
 /// "192.0.2.1:80" or "[2001:db8::1]:80".
 std::string at(const std::string& address, std::uint16_t port);
-constexpr std::uint16_t service_port(Role role) { return role == Role::kCalm ? 80 : 81; }
+constexpr std::uint16_t service_port(Role role) {
+  return static_cast<std::uint16_t>(80 + static_cast<int>(role));
+}
 constexpr std::uint16_t kBackendPort = 8080;
 
 /// Throws std::runtime_error where it cannot be built: nothing then stays behind.

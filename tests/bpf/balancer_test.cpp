@@ -1,5 +1,5 @@
-// What a balancer does that a receiver does not: tiers whose backends may all be gone, records that are
-// lost, clients that keep their address or their backend. The packet fixtures run at both.
+// What a balancer does that a receiver does not: tiers whose backends may all be gone, records that
+// are lost, clients that keep their address or their backend. The packet fixtures run at both.
 #include <map>
 #include <set>
 
@@ -54,7 +54,9 @@ class Balancer : public EachWay {
   flare_traffic tier(flare_tier which) const { return tcp_counters().tier[which]; }
   void forget_flows() {
     std::vector<flare_flow_key> keys;
-    const auto look = [&keys](const flare_flow_key& key, const flare_flow&) { keys.push_back(key); };
+    const auto look = [&keys](const flare_flow_key& key, const flare_flow&) {
+      keys.push_back(key);
+    };
     ASSERT_TRUE(maps().flows.for_each(look));
     ASSERT_TRUE(maps().embryos.for_each(look));
     for (const auto& key : keys) {
@@ -176,7 +178,8 @@ TEST_P(Balancer, UsesServerlessWithinItsLimitsWhereNoVmIsUsable) {
   EXPECT_EQ(reason_of(syn_from(scene_.client(40001))), "overload-reject");
   EXPECT_EQ(tcp_counters().refused[FLARE_REFUSAL_SPEND_HOUR], 1U);
   adjust([](flare_service& service) { service.policy = FLARE_POLICY_OBSERVE; });
-  EXPECT_EQ(reason_of(syn_from(scene_.client(40002))), "overload-reject") << "observe spills nothing";
+  EXPECT_EQ(reason_of(syn_from(scene_.client(40002))), "overload-reject")
+      << "observe spills nothing";
 }
 
 TEST_P(Balancer, UsesTheVmTierWhereServerlessIsNotUsable) {

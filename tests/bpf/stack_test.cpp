@@ -1,5 +1,6 @@
-// Flows whose packets are translated and then left to this host's own stack: to a backend on this host
-// (balancer), or wherever the host's routing leads (sender). Their replies are met at tc egress.
+// Flows whose packets are translated and then left to this host's own stack: to a backend on this
+// host (balancer), or wherever the host's routing leads (sender). Their replies are met at tc
+// egress.
 #include "receiver_fixture.h"
 
 namespace flare::test {

@@ -68,26 +68,57 @@ NamespaceScope::~NamespaceScope() {
   if (::setns(back_.get(), CLONE_NEWNET) != 0) std::abort();  // every later test would lie
 }
 
-Lab::Lab(Attach attach)
+Lab::Lab(Attach attach, Shape shape)
     : prefix_("fe" + std::to_string(::getpid()) + "-"),
       attach_(attach),
+      shape_(shape),
       folder_(std::filesystem::temp_directory_path() /
               ("flare-e2e-" + std::to_string(::getpid()))) {
   mount_bpffs_once();
   std::filesystem::create_directories(folder_ / "state");
-  run("FLARE_LAB_PREFIX=" + prefix_ + " " FLARE_LAB_SCRIPT " up");
-  in("vm", "sysctl -qw net.ipv4.conf.eth0.forwarding=1 net.ipv6.conf.eth0.forwarding=1");
+  run(lab_script("up"));
+  for (const std::string& interface : interfaces())
+    in(flare_host(), "sysctl -qw net.ipv4.conf." + interface + ".forwarding=1 net.ipv6.conf." +
+                         interface + ".forwarding=1");
   if (attach_ == Attach::kTc) return;
-  for (const char* host : {"client", "cloud", "vm"})
-    in(host, "ethtool -K eth0 tx off tso off gso off");
-  pass_by_xdp(name("router"), "to-vm");
+  for (const std::string& host : hosts()) in(host, "ethtool -K eth0 tx off tso off gso off");
+  if (shape_ != Shape::kTwoArms) {
+    pass_by_xdp(name("router"), ("to-" + flare_host()).c_str());
+    return;
+  }
+  for (const std::string& host : hosts()) pass_by_xdp(name(host), "eth0");
+  for (const std::string& interface : interfaces())
+    in("lb", "ethtool -K " + interface + " tx off tso off gso off");
+}
+
+std::string Lab::lab_script(const std::string& command) const {
+  const char* shape = shape_ == Shape::kReceiver ? "receiver"
+                      : shape_ == Shape::kOneArm ? "one-arm"
+                                                 : "two-arms";
+  return "FLARE_LAB_PREFIX=" + prefix_ + " FLARE_LAB_SHAPE=" + shape + " " FLARE_LAB_SCRIPT " " +
+         command;
+}
+
+std::vector<std::string> Lab::hosts() const {
+  if (shape_ == Shape::kReceiver) return {"client", "vm", "cloud"};
+  std::vector<std::string> all = {"client", "client2", "cloud"};
+  for (int vm = 1; vm <= 8; ++vm) all.push_back("vm" + std::to_string(vm));
+  if (shape_ == Shape::kOneArm) all.emplace_back("lb");
+  return all;
+}
+
+std::vector<std::string> Lab::interfaces() const {
+  if (shape_ != Shape::kTwoArms) return {"eth0"};
+  std::vector<std::string> all;
+  for (const std::string& host : hosts()) all.push_back("to-" + host);
+  return all;
 }
 
 Lab::~Lab() {
   if (agent_ > 0) stop_agent(SIGKILL);
   try {
     ctl("detach --yes");
-    run("FLARE_LAB_PREFIX=" + prefix_ + " " FLARE_LAB_SCRIPT " down");
+    run(lab_script("down"));
     std::filesystem::remove_all(folder_);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "cannot take the lab down: %s\n", error.what());
@@ -101,9 +132,12 @@ std::string Lab::in(const std::string& host, const std::string& command) const {
 void Lab::configure(const std::string& services, const std::string& more) const {
   const std::filesystem::path fresh = folder_ / "flare.yaml.new";
   std::ofstream file(fresh);
-  file << "interfaces:\n  - name: eth0\n    mode: " << (attach_ == Attach::kTc ? "tc" : "xdp")
-       << "\nservices:\n"
-       << services << "limits: {services: 8, backends: 64, flows: 20000, embryos: 8192}\n"
+  file << "interfaces:\n";
+  for (const std::string& interface : interfaces())
+    file << "  - name: " << interface << "\n    mode: " << (attach_ == Attach::kTc ? "tc" : "xdp")
+         << "\n";
+  file << "services:\n"
+       << services << "limits: {services: 32, backends: 512, flows: 20000, embryos: 8192}\n"
        << "agent:\n  control_socket: " << (folder_ / "flared.sock").string()
        << "\n  state_dir: " << (folder_ / "state").string() << "\n  pin_dir: /sys/fs/bpf/"
        << prefix_ << "flare\n"
@@ -122,7 +156,7 @@ void Lab::start_agent() {
     const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
     ::dup2(out, 1);
     ::dup2(out, 2);
-    enter(name("vm"));
+    enter(name(flare_host()));
     ::execl(FLARED, FLARED, "--config", config.c_str(), nullptr);
     ::_exit(127);
   }
@@ -153,7 +187,7 @@ std::string Lab::agent_log() const {
 }
 
 CommandResult Lab::ctl(const std::string& arguments) const {
-  const std::string command = "nsenter --net=/run/netns/" + name("vm") +
+  const std::string command = "nsenter --net=/run/netns/" + name(flare_host()) +
                               " " FLARECTL " --pin-dir /sys/fs/bpf/" + prefix_ + "flare --socket " +
                               (folder_ / "flared.sock").string() + " " + arguments + " 2>&1";
   CommandResult result;

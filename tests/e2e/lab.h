@@ -38,11 +38,18 @@ struct CommandResult {
 
 enum class Attach { kTc, kXdp };
 
+/// The shapes of scripts/lab.sh, which draws them.
+enum class Shape {
+  kReceiver,  ///< flared runs on `vm`
+  kOneArm,    ///< flared runs on `lb`, a host beside two clients, eight VMs and a cloud
+  kTwoArms,   ///< as that, and `lb` is the router between them
+};
+
 class Lab {
  public:
   /// Builds the namespaces. With kXdp the veth peers get the XDP program that native XDP_TX on veth
   /// needs, and senders finish their checksums, as the wire of a NIC would show them.
-  explicit Lab(Attach attach);
+  explicit Lab(Attach attach, Shape shape = Shape::kReceiver);
   ~Lab();
   Lab(const Lab&) = delete;
   Lab& operator=(const Lab&) = delete;
@@ -53,7 +60,7 @@ class Lab {
 
   /// Writes the configuration; does not tell a running agent.
   void configure(const std::string& services, const std::string& more = "") const;
-  /// Starts flared on the VM and waits until it serves its control socket.
+  /// Starts flared on its host and waits until it serves its control socket.
   void start_agent();
   /// Ends it by `signal` and waits.
   void stop_agent(int signal);
@@ -69,8 +76,16 @@ class Lab {
   const std::filesystem::path& folder() const { return folder_; }
 
  private:
+  /// The host that flared runs on, and its interfaces.
+  std::string flare_host() const { return shape_ == Shape::kReceiver ? "vm" : "lb"; }
+  std::vector<std::string> interfaces() const;
+  /// Every host but the router.
+  std::vector<std::string> hosts() const;
+  std::string lab_script(const std::string& command) const;
+
   std::string prefix_;
   Attach attach_;
+  Shape shape_;
   std::filesystem::path folder_;
   pid_t agent_ = -1;
 };

@@ -249,6 +249,18 @@ char who_answers(const std::string& network_namespace, const std::string& endpoi
   return tag;
 }
 
+bool echoes_datagram(const std::string& network_namespace, const std::string& endpoint,
+                     std::size_t bytes, double seconds) {
+  const auto socket = connect_from(network_namespace, endpoint, Protocol::kUdp, seconds);
+  if (!socket) return false;
+  std::vector<char> out(bytes), in(bytes + 2);
+  for (std::size_t i = 0; i < bytes; ++i) out[i] = static_cast<char>(i * 131 + (i >> 11));
+  if (::send(socket->get(), out.data(), bytes, 0) != static_cast<ssize_t>(bytes)) return false;
+  if (!wait_until(socket->get(), POLLIN, after(seconds))) return false;
+  return ::recv(socket->get(), in.data(), in.size(), 0) == static_cast<ssize_t>(bytes + 1) &&
+         std::equal(out.begin(), out.end(), in.begin() + 1);
+}
+
 bool transfer(const std::string& network_namespace, const std::string& endpoint, std::size_t bytes,
               double seconds, std::string* why) {
   const auto socket = connect_from(network_namespace, endpoint, Protocol::kTcp);

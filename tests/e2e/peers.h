@@ -55,6 +55,10 @@ UniqueFd dial_echo(const std::string& network_namespace, const std::string& endp
 char who_answers(const std::string& network_namespace, const std::string& endpoint,
                  Protocol protocol, double seconds = 5);
 
+/// Whether a datagram of `bytes` comes back as it was, behind the server's tag.
+bool echoes_datagram(const std::string& network_namespace, const std::string& endpoint,
+                     std::size_t bytes, double seconds = 5);
+
 /// Sends `bytes` of a pattern through one TCP connection while reading it back. True when all came
 /// back unchanged within `seconds`.
 bool transfer(const std::string& network_namespace, const std::string& endpoint, std::size_t bytes,
