@@ -7,6 +7,7 @@
 #include <chrono>
 #include <csignal>
 
+#include "host/host_addresses.h"
 #include "host/host_ports.h"
 #include "host/notify.h"
 #include "host/small_file.h"
@@ -52,7 +53,8 @@ Agent::Agent(const Parts& parts, AgentFiles files, const HashKey& hash_key)
     : parts_(parts),
       files_(std::move(files)),
       services_(parts.tables, parts.log, hash_key),
-      interfaces_(parts.datapath, parts.log),
+      devices_(parts.datapath),
+      interfaces_(devices_, parts.log),
       sweep_(parts.datapath.maps()),
       idle_moves_(parts.datapath.maps(), parts.log),
       started_ns_(parts.clock.now_ns()) {}
@@ -61,6 +63,8 @@ Result<void> Agent::fill(const Config& config) {
   config_ = config;
   auto state = load_state(state_file());
   if (!state) return state.error();
+  auto addresses = read_addresses();
+  if (!addresses) return addresses;
   auto applied = services_.apply(config, *state, parts_.clock.now_ns());
   if (!applied) return applied;
   return services_.tick(parts_.clock.now_ns(), 0);
@@ -68,7 +72,7 @@ Result<void> Agent::fill(const Config& config) {
 
 Result<void> Agent::attach() {
   idle_moves_.load(config_.agent.pin_dir);
-  return interfaces_.apply(config_.interfaces);
+  return interfaces_.apply(config_.interfaces, parts_.clock.now_ns());
 }
 
 Result<void> Agent::listen() {
@@ -84,6 +88,10 @@ Result<void> Agent::listen() {
   });
   if (!watch) return watch.error();
   watch_ = *std::move(watch);
+  auto network =
+      NetworkWatch::on(parts_.loop, [this](NetworkChange change) { on_network(change); });
+  if (!network) return network.error();
+  network_ = *std::move(network);
   auto control = LineServer::listen(parts_.loop, config_.agent.control_socket, onlookers(), {},
                                     [this](const Peer& peer, std::string_view line) {
                                       return answer_command(*this, peer, line);
@@ -138,7 +146,6 @@ void Agent::on_tick() {
                        ticked.error().message());
     }
   }
-  interfaces_.tend(now_ns);
   if (ticked) notify_alive();
 }
 
@@ -172,6 +179,29 @@ void Agent::on_recount() {
     parts_.log.info("corrected the requests in flight service_id={} tier={} change={}",
                     one.service_id, tier_word(one.tier), one.change);
   }
+  // What the kernel did not tell, and interfaces that could not be attached before.
+  on_network({.links = true, .addresses = true});
+}
+
+void Agent::on_network(NetworkChange change) {
+  if (change.links) interfaces_.tend(parts_.clock.now_ns());
+  if (!change.addresses) return;
+  auto read = read_addresses();
+  // A failure that lasts is told once, and again when it is over.
+  if (read.has_value() != addresses_failed_) return;
+  addresses_failed_ = !read;
+  if (read) {
+    parts_.log.info("this host's addresses are known again");
+  } else {
+    parts_.log.error("backends on this host may not be known reason=\"{}\"",
+                     read.error().message());
+  }
+}
+
+Result<void> Agent::read_addresses() {
+  auto addresses = read_host_addresses();
+  if (!addresses) return addresses.error();
+  return services_.set_host_addresses(*std::move(addresses));
 }
 
 /// Maps have their sizes, and the process its lock, for life.
@@ -208,7 +238,7 @@ Result<Done> Agent::reload() {
         parts_.log.warn("cannot reserve NAT ports reason=\"{}\"", reserved.error().message());
       }
     }
-    auto attached = interfaces_.apply(config_.interfaces);
+    auto attached = interfaces_.apply(config_.interfaces, parts_.clock.now_ns());
     if (!attached) parts_.log.error("{}", attached.error().message());
     auto rearmed = tick_->set_period(tick_period(config_));
     if (!rearmed) return rearmed.error();
@@ -291,7 +321,7 @@ void Agent::remember() {
 
 std::string Agent::status() const {
   return std::to_string(config_.services.size()) + " services, " +
-         std::to_string(config_.interfaces.size()) + " interfaces";
+         std::to_string(interfaces_.attached()) + " interfaces";
 }
 
 }  // namespace flare

@@ -16,6 +16,7 @@
 #include "loop/event_loop.h"
 #include "loop/file_watch.h"
 #include "loop/line_server.h"
+#include "loop/network_watch.h"
 #include "loop/signals.h"
 #include "loop/timer.h"
 #include "service/commands.h"
@@ -71,6 +72,8 @@ class Agent final : public Operations {
   void on_sweep();
   void on_move();
   void on_recount();
+  void on_network(NetworkChange change);
+  Result<void> read_addresses();
   Result<void> refuse_immutable(const Config& next) const;
   void remember();
   std::filesystem::path state_file() const { return config_.agent.state_dir / "state.json"; }
@@ -80,6 +83,7 @@ class Agent final : public Operations {
   AgentFiles files_;
   Config config_;
   ServiceSet services_;
+  KernelDevices devices_;
   Interfaces interfaces_;
   FlowSweep sweep_;
   IdleMoves idle_moves_;
@@ -87,12 +91,14 @@ class Agent final : public Operations {
   std::uint64_t reloads_ = 0;
   bool tick_failed_ = false;
   bool sweep_failed_ = false;
+  bool addresses_failed_ = false;
   std::unique_ptr<Timer> tick_;
   std::unique_ptr<Timer> sweep_timer_;
   std::unique_ptr<Timer> move_timer_;
   std::unique_ptr<Timer> recount_timer_;
   std::unique_ptr<Signals> signals_;
   std::unique_ptr<FileWatch> watch_;
+  std::unique_ptr<NetworkWatch> network_;
   std::unique_ptr<LineServer> control_;
 };
 

@@ -129,14 +129,15 @@ std::string Lab::in(const std::string& host, const std::string& command) const {
   return run("nsenter --net=/run/netns/" + name(host) + " sh -c '" + command + "'");
 }
 
-void Lab::configure(const std::string& services, const std::string& more) const {
+void Lab::configure(const std::string& services, const std::string& more,
+                    const std::string& interfaces) const {
   const std::filesystem::path fresh = folder_ / "flare.yaml.new";
   std::ofstream file(fresh);
   file << "interfaces:\n";
-  for (const std::string& interface : interfaces())
+  for (const std::string& interface : this->interfaces())
     file << "  - name: " << interface << "\n    mode: " << (attach_ == Attach::kTc ? "tc" : "xdp")
          << "\n";
-  file << "services:\n"
+  file << interfaces << "services:\n"
        << services << "limits: {services: 32, backends: 512, flows: 20000, embryos: 8192}\n"
        << "agent:\n  control_socket: " << (folder_ / "flared.sock").string()
        << "\n  state_dir: " << (folder_ / "state").string() << "\n  pin_dir: /sys/fs/bpf/"

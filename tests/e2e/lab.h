@@ -59,7 +59,9 @@ class Lab {
   std::string in(const std::string& host, const std::string& command) const;
 
   /// Writes the configuration; does not tell a running agent.
-  void configure(const std::string& services, const std::string& more = "") const;
+  /// `interfaces`: lines of that list beside the lab's own.
+  void configure(const std::string& services, const std::string& more = "",
+                 const std::string& interfaces = "") const;
   /// Starts flared on its host and waits until it serves its control socket.
   void start_agent();
   /// Ends it by `signal` and waits.

@@ -38,7 +38,10 @@ int list(const Context& context, const ListOptions& options) {
                {"TIER"},
                {"STATE"},
                {"WEIGHT", Align::kRight},
+               {"IN-FLIGHT", Align::kRight},
+               {"ACTIVE", Align::kRight},
                {"NEW", Align::kRight},
+               {"REFUSED", Align::kRight},
                {"CLOSED", Align::kRight},
                {"PACKETS-IN", Align::kRight},
                {"BYTES-IN", Align::kRight},
@@ -48,7 +51,10 @@ int list(const Context& context, const ListOptions& options) {
   for (const Maps::BackendEntry& entry : *backends) {
     const flare_backend& backend = entry.backend;
     if (only && backend.service_id != only->service.id) continue;
-    flare_traffic traffic = maps->backend_totals(entry.id).traffic;
+    const flare_backend_counters totals = maps->backend_totals(entry.id);
+    const flare_traffic& traffic = totals.traffic;
+    const flare_backend_load load = maps->backend_loads.read(entry.id);
+    const bool local = (backend.flags & FLARE_BACKEND_LOCAL) != 0;
     auto name = names.find(backend.service_id);
     std::string service = name == names.end() ? "?" : name->second;
     std::string address = endpoint_text(backend.addr, backend.port);
@@ -59,12 +65,19 @@ int list(const Context& context, const ListOptions& options) {
                     {"tier", tier_word(backend.tier)},
                     {"state", backend_state_word(backend.state)},
                     {"weight", backend.weight},
+                    {"local", local},
+                    {"in_flight", load.in_flight},
+                    {"active", load.active},
+                    {"accepted", totals.accepted},
+                    {"refused", totals.refused},
                     {"traffic", traffic_json(traffic)}});
     bool active = backend.state == FLARE_BACKEND_ACTIVE;
     table.add(
-        {service, address, std::string(tier_word(backend.tier)),
+        {service, address + (local ? " (local)" : ""), std::string(tier_word(backend.tier)),
          Cell(std::string(backend_state_word(backend.state)), active ? Tone::kGood : Tone::kWarn),
-         std::to_string(backend.weight), human_count(traffic.flows_new),
+         std::to_string(backend.weight), human_count(load.in_flight), human_count(load.active),
+         human_count(traffic.flows_new),
+         Cell(human_count(totals.refused), totals.refused > 0 ? Tone::kWarn : Tone::kPlain),
          human_count(traffic.flows_closed), human_count(traffic.packets_in),
          human_bytes(traffic.bytes_in), human_count(traffic.packets_out),
          human_bytes(traffic.bytes_out), human_count(traffic.resets_in + traffic.resets_out)});

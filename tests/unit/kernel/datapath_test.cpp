@@ -3,6 +3,8 @@
 
 #include <sys/stat.h>
 
+#include <set>
+
 #include "kernel_test.h"
 
 namespace flare {
@@ -138,6 +140,30 @@ TEST_F(DatapathTest, SaysWhenNoAgentEverRanOrAnotherLayoutIsThere) {
   ASSERT_FALSE(other);
   EXPECT_NE(other.error().message().find("has layout v99"), std::string::npos);
   std::filesystem::remove(pin_dir_ / "v99");
+}
+
+TEST_F(DatapathTest, ListsThePrefixesOfServerless) {
+  auto datapath = Datapath::load(options_);
+  ASSERT_OK(datapath);
+  const auto& sources = datapath->maps().chain_sources;
+  const auto listed = [&sources] {
+    std::set<std::string> texts;
+    EXPECT_OK(sources.for_each([&texts](const flare_prefix& prefix, std::uint32_t) {
+      texts.insert(Address{prefix.addr}.text() + "/" + std::to_string(prefix.bits));
+    }));
+    return texts;
+  };
+  EXPECT_TRUE(listed().empty());
+  for (const char* text : {"203.0.113.0/24", "203.0.113.0/25", "2001:db8::/32"}) {
+    ASSERT_OK(sources.update(Prefix::parse(text)->key(), 1));
+  }
+  EXPECT_EQ(listed(),
+            (std::set<std::string>{"203.0.113.0/120", "203.0.113.0/121", "2001:db8::/32"}));
+  EXPECT_TRUE(sources.lookup(Prefix::parse("203.0.113.77")->key())) << "an address in a prefix";
+  auto erased = sources.erase(Prefix::parse("203.0.113.0/25")->key());
+  ASSERT_OK(erased);
+  EXPECT_TRUE(*erased);
+  EXPECT_EQ(listed(), (std::set<std::string>{"203.0.113.0/120", "2001:db8::/32"}));
 }
 
 TEST_F(DatapathTest, SumsCountersOverCpus) {
