@@ -1,4 +1,4 @@
-// flarectl flow list|count: the spilled flows.
+// flarectl flow list|count: the translated flows, those that spilled and those of the VM tier.
 #include <iostream>
 #include <map>
 
@@ -57,6 +57,17 @@ FlowText text_of(const FlowView& flow) {
           endpoint_text(peer.src, peer.sport)};
 }
 
+/// Why it was spilled; a flow of the VM tier was not.
+Json cause_json(const FlowView& flow) {
+  if (flow.forward.tier == FLARE_TIER_VM) return nullptr;
+  return spill_cause_word(flow.forward.cause);
+}
+
+std::string cause_text(const FlowView& flow) {
+  if (flow.forward.tier == FLARE_TIER_VM) return "-";
+  return std::string(spill_cause_word(flow.forward.cause));
+}
+
 Json flow_json(const FlowView& flow, const std::string& service, std::uint64_t now) {
   FlowText text = text_of(flow);
   flare_flow none{};
@@ -70,7 +81,9 @@ Json flow_json(const FlowView& flow, const std::string& service, std::uint64_t n
           {"backend", text.backend},
           {"backend_id", flow.forward.backend_id},
           {"state", flow.reverse ? flow_state_word(flow.age.state) : "half"},
-          {"cause", spill_cause_word(flow.forward.cause)},
+          {"tier", tier_word(flow.forward.tier)},
+          {"cause", cause_json(flow)},
+          {"to_stack", flow.forward.to_stack != 0},
           {"age_ns", now - flow.forward.created_ns},
           {"idle_ns", now > flow.age.used_ns ? now - flow.age.used_ns : 0},
           {"expires_in_ns", left},
@@ -90,8 +103,9 @@ std::vector<Cell> flow_row(const FlowView& flow, const std::string& service, std
       text.client,
       text.snat,
       text.backend,
+      std::string(tier_word(flow.forward.tier)),
       flow.reverse ? Cell(std::string(flow_state_word(flow.age.state))) : Cell("half", Tone::kBad),
-      std::string(spill_cause_word(flow.forward.cause)),
+      cause_text(flow),
       human_time(now - flow.forward.created_ns),
       human_time(now > flow.age.used_ns ? now - flow.age.used_ns : 0),
       human_bytes(flow.forward.bytes),
@@ -115,6 +129,7 @@ int list(const Context& context, const Options& options) {
                {"CLIENT"},
                {"SNAT"},
                {"BACKEND"},
+               {"TIER"},
                {"STATE"},
                {"CAUSE"},
                {"AGE", Align::kRight},
@@ -138,7 +153,7 @@ int list(const Context& context, const Options& options) {
     print_json("flow list", {{"flows", flows}, {"truncated", more}});
     return kOk;
   }
-  if (table.empty()) std::cerr << "no spilled flow\n";
+  if (table.empty()) std::cerr << "no translated flow\n";
   if (!table.empty()) table.print(std::cout, context);
   if (more) std::cerr << "there are more; --limit 0 shows all, flow count counts them\n";
   return kOk;
@@ -230,9 +245,9 @@ Result<void> for_each_flow(const Maps& maps, const std::function<bool(const Flow
 }
 
 void add_flow(CLI::App& app, Context& context) {
-  CLI::App& noun = *app.add_subcommand("flow", "the spilled flows");
+  CLI::App& noun = *app.add_subcommand("flow", "the translated flows");
   noun.require_subcommand(1);
-  auto& options = add_verb(noun, context, "list", "spilled flows, a line each", list);
+  auto& options = add_verb(noun, context, "list", "translated flows, a line each", list);
   noun.get_subcommand("list")->alias("ls");
   noun.get_subcommand("list")
       ->add_option("--limit", options.limit, "at most so many; 0 is all")

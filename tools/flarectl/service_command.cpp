@@ -51,6 +51,7 @@ int list(const Context& context, const ListOptions&) {
   Table table({{"NAME"},
                {"FRONTEND"},
                {"PROTO"},
+               {"PLACEMENT"},
                {"POLICY"},
                {"SPEAKS"},
                {"SHARE", Align::kRight},
@@ -65,7 +66,8 @@ int list(const Context& context, const ListOptions&) {
     services.push_back(service_json(view));
     std::string state = state_text(view);
     table.add({shown_name(entry), endpoint_text(entry.key.addr, entry.key.port),
-               protocol_text(entry.key.proto), std::string(policy_word(entry.service.policy)),
+               protocol_text(entry.key.proto), std::string(placement_word(entry.service.placement)),
+               std::string(policy_word(entry.service.policy)),
                Cell(speaks_word(view), load_warnings(view).empty() ? Tone::kPlain : Tone::kWarn),
                human_share(fraction_of(entry.info.applied_share)),
                human_rate(static_cast<double>(entry.info.arrivals_mrps) / 1000),
@@ -166,6 +168,10 @@ Json service_json(const ServiceView& view) {
       {"frontend", endpoint_text(view.entry.key.addr, view.entry.key.port)},
       {"protocol", protocol_text(view.entry.key.proto)},
       {"placement", placement_word(service.placement)},
+      {"snat_mode", snat_word(service.snat_mode)},
+      {"select", select_word(service.select)},
+      {"chain", chain_word(service.chain)},
+      {"affinity_ns", service.affinity_ns},
       {"policy", policy_word(service.policy)},
       {"overload", overload_word(service.overload)},
       {"fallback", fallback_word(service.fallback)},

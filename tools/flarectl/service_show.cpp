@@ -37,6 +37,24 @@ std::string capacity_text(const ServiceView& view) {
   return human_rate(static_cast<double>(mrps) / 1000) + (learned ? ", learned" : ", told");
 }
 
+/// How flows are sent on, where something of it differs from the plain way of a receiver.
+std::string sending_text(const flare_service& service) {
+  std::string text;
+  const auto add = [&text](const std::string& part) { text += (text.empty() ? "" : "; ") + part; };
+  if (service.placement == FLARE_PLACEMENT_BALANCER) {
+    add("snat of the VM tier " + std::string(snat_word(service.snat_mode)));
+  }
+  if (service.placement == FLARE_PLACEMENT_SENDER) add("no snat: clients keep their addresses");
+  if (service.select != FLARE_SELECT_HASH) {
+    add("backends by " + std::string(select_word(service.select)));
+  }
+  if (service.affinity_ns != 0) add("affinity " + human_time(service.affinity_ns));
+  if (service.chain != FLARE_CHAIN_RETURN) {
+    add("chain " + std::string(chain_word(service.chain)));
+  }
+  return text;
+}
+
 void print_choice(const Context& context, const Maps& maps, const ServiceView& view) {
   const flare_service& service = view.entry.service;
   const flare_service_info& info = view.entry.info;
@@ -49,6 +67,9 @@ void print_choice(const Context& context, const Maps& maps, const ServiceView& v
                 std::string(placement_word(service.placement)) +
                 "; when it may not spill: " + std::string(overload_word(service.overload)) +
                 "; without flared: " + std::string(fallback_word(service.fallback)));
+  if (const std::string sending = sending_text(service); !sending.empty()) {
+    facts.add("sending", sending);
+  }
   std::string state = state_text(view);
   facts.add("state", {state, state.starts_with("spilling") ? Tone::kWarn : Tone::kGood});
   const bool spills = info.spilling_since_ns != 0;
@@ -141,18 +162,22 @@ void print_backends(const Context& context, const Maps& maps, const ServiceView&
                {"TIER"},
                {"STATE"},
                {"WEIGHT", Align::kRight},
+               {"IN-FLIGHT", Align::kRight},
+               {"ACTIVE", Align::kRight},
                {"NEW", Align::kRight},
                {"BYTES-IN", Align::kRight},
                {"BYTES-OUT", Align::kRight}});
   for (const Maps::BackendEntry& entry : *entries) {
     if (entry.backend.service_id != view.entry.service.id) continue;
     flare_backend_counters totals = maps.backend_totals(entry.id);
+    const flare_backend_load load = maps.backend_loads.read(entry.id);
     bool active = entry.backend.state == FLARE_BACKEND_ACTIVE;
     table.add({endpoint_text(entry.backend.addr, entry.backend.port),
                std::string(tier_word(entry.backend.tier)),
                Cell(std::string(backend_state_word(entry.backend.state)),
                     active ? Tone::kGood : Tone::kWarn),
-               std::to_string(entry.backend.weight), human_count(totals.traffic.flows_new),
+               std::to_string(entry.backend.weight), human_count(load.in_flight),
+               human_count(load.active), human_count(totals.traffic.flows_new),
                human_bytes(totals.traffic.bytes_in), human_bytes(totals.traffic.bytes_out)});
   }
   if (table.empty()) return;

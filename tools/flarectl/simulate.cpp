@@ -288,6 +288,12 @@ Result<Simulation> Walk::run() {
   }
   say("service",
       packet_.destination.text() + " is the frontend of service '" + done_.service + "'");
+  if (service_.placement != FLARE_PLACEMENT_RECEIVER) {
+    say("placement", "its placement is " + word(placement_word(service_.placement)) +
+                         ": only what a receiver decides can be simulated");
+    done_.verdict = "unknown";
+    return done_;
+  }
   if (follows_known_flow()) return done_;
   done_.hash = flow_hash(&key_, service_.hash_key);
   say("hash", "the flow's keyed hash is " + shown_hash(done_.hash));

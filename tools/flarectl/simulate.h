@@ -18,8 +18,8 @@ struct SimulatedStep {
 };
 
 struct Simulation {
-  std::string verdict;  ///< "pass", "vm", "serverless", "reject", "drop", "answer"
-  std::string reason;   ///< the word of FLARE_REASONS that the packet would be counted under
+  std::string verdict;  ///< "pass", "vm", "serverless", "reject", "drop", "answer", "unknown"
+  std::string reason;   ///< the word of FLARE_REASONS that the packet would be counted under; empty: unknown
   std::string service;  ///< empty: none
   std::string backend;  ///< of the serverless tier; empty: none
   std::string snat;     ///< where the first port that looks free lies; empty: none
@@ -33,7 +33,7 @@ struct SimulatedPacket {
   std::uint8_t protocol = 6;
 };
 
-/// Fails where a selection table cannot be read.
+/// Fails where a selection table cannot be read. Knows receivers alone.
 Result<Simulation> simulate(const Maps& maps, const SimulatedPacket& packet, std::uint64_t now_ns);
 
 }  // namespace flare::ctl

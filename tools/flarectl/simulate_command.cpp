@@ -58,7 +58,8 @@ int run(const Context& context, const Options& options) {
   }
   Facts facts;
   for (const SimulatedStep& step : done->steps) facts.add(step.step, step.finding);
-  facts.add("verdict", {done->verdict + " (" + done->reason + ")", tone_of(done->verdict)});
+  facts.add("verdict", {done->verdict + (done->reason.empty() ? "" : " (" + done->reason + ")"),
+                        tone_of(done->verdict)});
   facts.print(std::cout, context);
   return kOk;
 }

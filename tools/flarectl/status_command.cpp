@@ -146,6 +146,7 @@ Json service_json(const ServiceEntry& entry) {
   return {{"name", entry.name},
           {"frontend", endpoint_text(entry.key.addr, entry.key.port)},
           {"protocol", protocol_text(entry.key.proto)},
+          {"placement", placement_word(entry.service.placement)},
           {"policy", policy_word(entry.service.policy)},
           {"share_applied", fraction_of(entry.info.applied_share)}};
 }
@@ -228,6 +229,7 @@ void print_services(const Context& context, const Status& status) {
   Table table({{"SERVICE"},
                {"FRONTEND"},
                {"PROTO"},
+               {"PLACEMENT"},
                {"POLICY"},
                {"SHARE", Align::kRight},
                {"ARRIVALS", Align::kRight},
@@ -235,7 +237,8 @@ void print_services(const Context& context, const Status& status) {
   for (const ServiceEntry& entry : status.services) {
     bool spilling = entry.info.applied_share > 0;
     table.add({shown_name(entry), endpoint_text(entry.key.addr, entry.key.port),
-               protocol_text(entry.key.proto), std::string(policy_word(entry.service.policy)),
+               protocol_text(entry.key.proto), std::string(placement_word(entry.service.placement)),
+               std::string(policy_word(entry.service.policy)),
                Cell(human_share(fraction_of(entry.info.applied_share)),
                     spilling ? Tone::kWarn : Tone::kPlain),
                human_rate(static_cast<double>(entry.info.arrivals_mrps) / 1000),

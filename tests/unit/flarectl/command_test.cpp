@@ -92,7 +92,8 @@ TEST_F(CommandTest, ServiceShowHasEveryFigure) {
   EXPECT_EQ(service["capacity_rps"], 438.0);
   EXPECT_EQ(service["tiers"]["vm"]["flows_new"], 26'000);
   EXPECT_EQ(service["tiers"]["serverless"]["flows_new"], 4720);
-  EXPECT_EQ(service["spilled"], (Json{{"share", 4700}, {"bucket", 20}, {"cap", 0}}));
+  EXPECT_EQ(service["spilled"],
+            (Json{{"share", 4700}, {"bucket", 20}, {"cap", 0}, {"chain", 0}, {"no-vm", 0}}));
   EXPECT_EQ(service["tiers"]["vm"]["requests"], 25'007);
   EXPECT_EQ(service["tiers"]["vm"]["in_flight"], 7);
   EXPECT_EQ(service["tiers"]["vm"]["request"]["count"], 25'000);
@@ -232,7 +233,8 @@ TEST_F(CommandTest, SpillsAreListedOldestFirstAlsoWhereTheRingHasTurned) {
   ASSERT_EQ(events.size(), std::size_t{FLARE_SPILL_EVENTS});
   EXPECT_EQ(events.front()["number"], 3);
   EXPECT_EQ(events.back()["number"], FLARE_SPILL_EVENTS + 2);
-  EXPECT_EQ(events.back()["spilled"], (Json{{"share", 0}, {"bucket", 0}, {"cap", 12}}));
+  EXPECT_EQ(events.back()["spilled"],
+            (Json{{"share", 0}, {"bucket", 0}, {"cap", 12}, {"chain", 0}, {"no-vm", 0}}));
   EXPECT_EQ(flarectl("-o json spills --service api").json()["events"].size(), 0U);
   EXPECT_NE(flarectl("spills").out.find("web      start  cap       520/s"), std::string::npos)
       << flarectl("spills").out;
@@ -263,6 +265,73 @@ TEST_F(CommandTest, BackendsAreListedWithStateAndWeight) {
   EXPECT_EQ(all[1]["state"], "draining");
   EXPECT_EQ(all[0]["weight"], 3);
   EXPECT_EQ(flarectl("-o json backend list --service dns6").json()["backends"].size(), 1U);
+}
+
+TEST_F(CommandTest, BackendsShowWhatIsGoingOnThere) {
+  auto backend = *maps().backends.lookup(1);
+  backend.tier = FLARE_TIER_VM;
+  backend.flags = FLARE_BACKEND_LOCAL;
+  ASSERT_OK(maps().backends.update(1, backend));
+  maps().backend_loads.visit(1, [](flare_backend_load& load) { load = {4, 9}; });
+  for (std::uint32_t cpu : {0U, 0U, maps().cpus() - 1}) {
+    const std::uint32_t row = cpu * maps().backends_max() + 1;
+    maps().backend_counters.add(row, &flare_backend_counters::accepted, 10);
+    maps().backend_counters.add(row, &flare_backend_counters::refused, 1);
+  }
+  Json one = flarectl("-o json backend list").json()["backends"][0];
+  EXPECT_EQ(one["tier"], "vm");
+  EXPECT_EQ(one["local"], true);
+  EXPECT_EQ(one["in_flight"], 4);
+  EXPECT_EQ(one["active"], 9);
+  EXPECT_EQ(one["accepted"], 30);
+  EXPECT_EQ(one["refused"], 3);
+  EXPECT_NE(flarectl("backend list").out.find("198.51.100.1:8080 (local)"), std::string::npos);
+}
+
+TEST_F(CommandTest, ServicesShowWhereFlareSitsAndHowFlowsAreSentOn) {
+  EXPECT_EQ(flarectl("service show web").out.find("sending"), std::string::npos) << "all is usual";
+  FilledService web = usual_service("web", "192.0.2.10:80", 6, 0);
+  web.service.placement = FLARE_PLACEMENT_BALANCER;
+  web.service.snat_mode = FLARE_SNAT_AUTO;
+  web.service.select = FLARE_SELECT_LEAST;
+  web.service.chain = FLARE_CHAIN_STAY;
+  web.service.affinity_ns = 90 * kSecondNs;
+  ASSERT_TRUE(put_service(maps(), web));
+  Json service = flarectl("-o json service show web").json()["service"];
+  EXPECT_EQ(service["placement"], "balancer");
+  EXPECT_EQ(service["snat_mode"], "auto");
+  EXPECT_EQ(service["select"], "least");
+  EXPECT_EQ(service["chain"], "stay");
+  EXPECT_EQ(service["affinity_ns"], 90 * kSecondNs);
+  const std::string page = flarectl("service show web").out;
+  EXPECT_NE(
+      page.find("snat of the VM tier auto; backends by least; affinity 1 min 30 s; chain stay"),
+      std::string::npos)
+      << page;
+  EXPECT_NE(flarectl("service list").out.find(" balancer "), std::string::npos);
+  EXPECT_NE(flarectl("status").out.find(" balancer "), std::string::npos);
+  EXPECT_EQ(flarectl("-o json status").json()["services"][1]["placement"], "balancer");
+  Json simulated = flarectl("-o json simulate --src 203.0.113.1:1 --dst 192.0.2.10:80").json();
+  EXPECT_EQ(simulated["verdict"], "unknown");
+  EXPECT_EQ(simulated["steps"].back()["step"], "placement");
+}
+
+TEST_F(CommandTest, FlowsOfTheVmTierHaveNoCause) {
+  flare_flow_key key{};
+  key.src = endpoint("203.0.113.9:51515").address.raw;
+  key.dst = endpoint("192.0.2.10:80").address.raw;
+  key.sport = htons(51515);
+  key.dport = htons(80);
+  key.proto = 6;
+  auto flow = maps().flows.lookup(key);
+  ASSERT_TRUE(flow);
+  flow->tier = FLARE_TIER_VM;
+  flow->to_stack = 1;
+  ASSERT_OK(maps().flows.update(key, *flow));
+  Json one = flarectl("-o json flow list --backend 198.51.100.2:8080").json()["flows"][0];
+  EXPECT_EQ(one["tier"], "vm");
+  EXPECT_EQ(one["cause"], nullptr);
+  EXPECT_EQ(one["to_stack"], true);
 }
 
 TEST_F(CommandTest, FlowsAreListedFilteredAndCounted) {

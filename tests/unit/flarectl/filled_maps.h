@@ -92,7 +92,7 @@ inline bool put_backend(const Maps& maps, std::uint32_t id, const char* address,
   backend.state = static_cast<__u8>(state);
   backend.generation = 1;
   backend.service_id = service_id;
-  backend.weight = weight;
+  backend.weight = static_cast<__u16>(weight);
   return maps.backends.update(id, backend).has_value();
 }
 
@@ -121,6 +121,7 @@ inline bool put_flow(const Maps& maps, const char* client, const char* frontend,
   entry.backend_id = backend_id;
   entry.backend_generation = 1;
   entry.flags = FLARE_FLOW_COUNTED;
+  entry.tier = FLARE_TIER_SERVERLESS;
   entry.packets = 12;
   entry.bytes = 1840;
   flare_flow twin = entry;
