@@ -26,7 +26,8 @@ allowed() {
 	model) echo base ;;
 	loop) echo base ;;
 	kernel | control | discovery | host) echo "base model" ;;
-	service) echo "base model loop host kernel control discovery" ;;
+	health) echo "base model loop" ;;
+	service) echo "base model loop host kernel control discovery health" ;;
 	*) echo "?" ;;
 	esac
 }

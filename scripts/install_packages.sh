@@ -6,7 +6,7 @@ set -euo pipefail
 packages=(
 	build-essential cmake pkg-config git ca-certificates
 	clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev
-	libsystemd-dev libcap-dev libyaml-cpp-dev libspdlog-dev nlohmann-json3-dev libcli11-dev
+	libsystemd-dev libcap-dev libcurl4-gnutls-dev libyaml-cpp-dev libspdlog-dev nlohmann-json3-dev libcli11-dev
 	libgtest-dev libgmock-dev libbenchmark-dev
 	iproute2 ethtool procps util-linux
 	clang-format clang-tidy shellcheck
