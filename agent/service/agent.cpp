@@ -11,6 +11,7 @@
 #include "host/host_ports.h"
 #include "host/notify.h"
 #include "host/small_file.h"
+#include "service/health_report.h"
 
 namespace flare {
 namespace {
@@ -57,7 +58,8 @@ Agent::Agent(const Parts& parts, AgentFiles files, const HashKey& hash_key)
       interfaces_(devices_, parts.log),
       sweep_(parts.datapath.maps()),
       idle_moves_(parts.datapath.maps(), parts.log),
-      started_ns_(parts.clock.now_ns()) {}
+      started_ns_(parts.clock.now_ns()),
+      health_source_(parts.datapath.maps()) {}
 
 Result<void> Agent::fill(const Config& config) {
   config_ = config;
@@ -78,6 +80,11 @@ Result<void> Agent::attach() {
 Result<void> Agent::listen() {
   auto timers = start_timers();
   if (!timers) return timers;
+  auto health = HealthWatch::make(
+      {parts_.loop, parts_.clock, parts_.log, health_source_, services_}, {}, started_ns_);
+  if (!health) return health.error();
+  health_ = *std::move(health);
+  watch_health();
   auto signals = Signals::handle(parts_.loop, {SIGHUP, SIGINT, SIGTERM},
                                  [this](int number) { on_signal(number); });
   if (!signals) return signals.error();
@@ -115,6 +122,14 @@ Result<void> Agent::start_timers() {
   if (!recount) return recount.error();
   recount_timer_ = *std::move(recount);
   return {};
+}
+
+/// After each change of backends. What cannot be written is tried again by the watch itself.
+void Agent::watch_health() {
+  auto configured = health_->configure(services_.watched_tiers());
+  if (configured) return;
+  parts_.log.error("cannot act on the health of backends reason=\"{}\"",
+                   configured.error().message());
 }
 
 Result<void> Agent::run() {
@@ -231,6 +246,7 @@ Result<Done> Agent::reload() {
     auto applied = services_.apply(*next, services_.state(), parts_.clock.now_ns());
     if (!applied) return applied.error();
     config_ = *next;
+    watch_health();
     if (config_.nat.reserve) {
       auto reserved =
           reserve_ports(files_.sysctl_root, {config_.nat.port_min, config_.nat.port_max});
@@ -275,6 +291,7 @@ Result<Done> Agent::drain(const std::string& service, const Endpoint& backend, b
   auto change = services_.drain(service, backend, drained);
   if (!change) return change.error();
   remember();
+  watch_health();
   parts_.log.info("backend changed by hand service={} backend={} before={} after={}", service,
                   backend.text(), change->first, change->second);
   return Done{
@@ -290,6 +307,16 @@ Result<Done> Agent::report(const std::string& service, const LoadReport& load) {
   std::string message = fmt::format("{}: {} requests in flight", service, change->after);
   if (change->requests_rps) message += fmt::format(", {:.1f} a second", *change->requests_rps);
   return Done{change->before, change->after, message};
+}
+
+Result<Done> Agent::health(const std::string& service) {
+  const bool known =
+      service.empty() ||
+      std::any_of(config_.services.begin(), config_.services.end(),
+                  [&service](const ServiceConfig& one) { return one.name == service; });
+  if (!known) return Error("there is no service '" + service + "'");
+  const std::vector<HealthView> views = health_->view(service);
+  return Done{nullptr, health_json(views, parts_.clock.now_ns()), health_sentence(views)};
 }
 
 Result<Done> Agent::detach(const std::string& interface) {

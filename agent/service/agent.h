@@ -20,6 +20,7 @@
 #include "loop/signals.h"
 #include "loop/timer.h"
 #include "service/commands.h"
+#include "service/health_source.h"
 #include "service/idle_moves.h"
 #include "service/interfaces.h"
 #include "service/service_set.h"
@@ -61,12 +62,14 @@ class Agent final : public Operations {
   Result<Done> set_share(const std::string& service, std::optional<double> share) override;
   Result<Done> drain(const std::string& service, const Endpoint& backend, bool drained) override;
   Result<Done> report(const std::string& service, const LoadReport& load) override;
+  Result<Done> health(const std::string& service) override;
   Result<Done> detach(const std::string& interface) override;
   Result<Done> reload() override;
   Result<Done> ping() override;
 
  private:
   Result<void> start_timers();
+  void watch_health();
   void on_signal(int number);
   void on_tick();
   void on_sweep();
@@ -100,6 +103,8 @@ class Agent final : public Operations {
   std::unique_ptr<FileWatch> watch_;
   std::unique_ptr<NetworkWatch> network_;
   std::unique_ptr<LineServer> control_;
+  KernelHealthSource health_source_;
+  std::unique_ptr<HealthWatch> health_;
 };
 
 }  // namespace flare

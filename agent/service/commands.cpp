@@ -96,11 +96,22 @@ Result<Done> detach(Operations& operations, const json& request) {
   return operations.detach(*interface);
 }
 
+/// Of one service, or of all.
+Result<Done> health(Operations& operations, const json& request) {
+  auto keys = only_keys(request, {"service"});
+  if (!keys) return keys.error();
+  if (!request.contains("service")) return operations.health("");
+  auto service = text_of(request, "service");
+  if (!service) return service.error();
+  return operations.health(*service);
+}
+
 Result<Done> run(Operations& operations, const Peer& peer, const json& request) {
   if (!request.is_object()) return Error("a command is a JSON object");
   auto command = text_of(request, "command");
   if (!command) return command.error();
   if (*command == "ping") return operations.ping();
+  if (*command == "health") return health(operations, request);
   if (peer.uid != 0)
     return Error("only root may change anything (uid " + std::to_string(peer.uid) + ")");
   if (*command == "share-set") return share_set(operations, request);
@@ -111,7 +122,7 @@ Result<Done> run(Operations& operations, const Peer& peer, const json& request) 
   if (*command == "detach") return detach(operations, request);
   if (*command == "reload") return operations.reload();
   return Error("unknown command \"" + *command +
-               "\"; there are: ping, share-set, share-auto, "
+               "\"; there are: ping, health, share-set, share-auto, "
                "backend-drain, backend-undrain, report, detach, reload");
 }
 

@@ -27,13 +27,14 @@ class Operations {
   virtual Result<Done> set_share(const std::string& service, std::optional<double> share) = 0;
   virtual Result<Done> drain(const std::string& service, const Endpoint& backend, bool drained) = 0;
   virtual Result<Done> report(const std::string& service, const LoadReport& load) = 0;
+  virtual Result<Done> health(const std::string& service) = 0;
   virtual Result<Done> detach(const std::string& interface) = 0;
   virtual Result<Done> reload() = 0;
   virtual Result<Done> ping() = 0;
 };
 
 /// Does what `line` asks and returns the answer, without a newline. Changes are for root; a group
-/// member may ping.
+/// member may ping and ask for the health of backends.
 std::string answer_command(Operations& operations, const Peer& peer, std::string_view line);
 
 }  // namespace flare

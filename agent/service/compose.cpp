@@ -8,6 +8,7 @@
 
 #include "control/limits.h"
 #include "control/maglev.h"
+#include "health/verdict.h"
 
 namespace flare {
 namespace {
@@ -111,6 +112,7 @@ flare_backend compose_backend(const BackendConfig& backend, const BackendFacts& 
   value.tier = static_cast<__u8>(facts.tier);
   value.state = static_cast<__u8>(backend.state);
   if (facts.drained && backend.state == FLARE_BACKEND_ACTIVE) value.state = FLARE_BACKEND_DRAINING;
+  value.state = std::max(value.state, static_cast<__u8>(facts.health));
   value.generation = facts.generation;
   value.service_id = facts.service_id;
   value.weight = static_cast<__u16>(backend.weight);
@@ -142,15 +144,21 @@ flare_service compose_retired(const flare_service& last) {
 
 std::vector<std::uint32_t> compose_table(const std::vector<flare_backend>& backends,
                                          const std::vector<BackendIdentity>& identities,
-                                         const HashKey& hash_key) {
+                                         const HashKey& hash_key,
+                                         const std::vector<std::uint32_t>& parts) {
   std::vector<MaglevBackend> usable;
+  std::vector<std::uint32_t> parts_of_usable;
   for (std::size_t i = 0; i < backends.size(); ++i) {
     if (backends[i].state != FLARE_BACKEND_ACTIVE) continue;
     usable.push_back({identities[i].id,
                       Endpoint{Address{backends[i].addr}, ntohs(backends[i].port)},
                       backends[i].weight});
+    parts_of_usable.push_back(parts.empty() ? kFullWeight : parts[i]);
   }
-  return maglev_table(usable, hash_key, maglev_slots(usable));
+  const std::uint32_t slots = maglev_slots(usable);
+  // flare_backend.weight has 16 bits and a part 11 at most.
+  for (std::size_t i = 0; i < usable.size(); ++i) usable[i].weight *= parts_of_usable[i];
+  return maglev_table(usable, hash_key, slots);
 }
 
 }  // namespace flare

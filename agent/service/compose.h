@@ -39,8 +39,9 @@ struct BackendFacts {
   flare_tier tier = FLARE_TIER_SERVERLESS;
   std::uint32_t service_id = 0;
   std::uint32_t generation = 0;
-  bool drained = false;  ///< by hand
-  bool local = false;    ///< its address is this host's own
+  bool drained = false;                               ///< by hand
+  bool local = false;                                 ///< its address is this host's own
+  flare_backend_state health = FLARE_BACKEND_ACTIVE;  ///< the least that holds, by its health
 };
 
 flare_backend compose_backend(const BackendConfig& backend, const BackendFacts& facts);
@@ -53,9 +54,13 @@ flare_service_info compose_info(const ServiceConfig& service);
 /// away.
 flare_service compose_retired(const flare_service& last);
 
-/// The table of a tier of a service; empty where no backend takes new flows.
+/// The table of a tier of a service; empty where no backend takes new flows. `parts` says how much
+/// of its weight each backend gets, of kFullWeight; empty: all do. It changes no table's size, so
+/// that other backends keep their slots. flare_backend.weight stays whole: selection `least`
+/// chooses among those that the table names.
 std::vector<std::uint32_t> compose_table(const std::vector<flare_backend>& backends,
                                          const std::vector<BackendIdentity>& identities,
-                                         const HashKey& hash_key);
+                                         const HashKey& hash_key,
+                                         const std::vector<std::uint32_t>& parts = {});
 
 }  // namespace flare

@@ -207,6 +207,7 @@ ServiceSet::Managed ServiceSet::prepare(const ServiceConfig& config,
     service.info.vm_mrps = old.vm_mrps;
     service.info.serverless_mrps = old.serverless_mrps;
   }
+  if (running(identity.id, config.name) == nullptr) resume_health(service, known);
   return service;
 }
 

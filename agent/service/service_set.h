@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "base/siphash.h"
+#include "health/health_watch.h"
 #include "host/saved_state.h"
 #include "model/config.h"
 #include "service/compose.h"
@@ -38,7 +39,7 @@ struct ReportChange {
 };
 
 /// The only writer of services, backends, tables, settings and service_info.
-class ServiceSet {
+class ServiceSet final : public HealthSink {
  public:
   /// `tables` and `log` outlive the set. `hash_key` is every service's secret: the one that stands
   /// in the maps, where services do, as another would move new flows.
@@ -71,6 +72,14 @@ class ServiceSet {
   Result<ReportChange> report(std::string_view service, const LoadReport& load,
                               std::uint64_t now_ns);
 
+  /// The tiers whose health is to be watched, as the configuration and drains have them now.
+  std::vector<WatchedTier> watched_tiers() const;
+  /// Acts on the verdicts on a tier's backends. The state of a backend is the greatest of what its
+  /// configuration, a hand and its health say (active, draining, down). Where a write fails the
+  /// verdicts hold all the same, and the next write is theirs.
+  Result<void> set_health(const std::string& service, flare_tier tier,
+                          const Verdicts& verdicts) override;
+
   /// What must be remembered over a restart.
   const SavedState& state() const { return state_; }
 
@@ -98,6 +107,7 @@ class ServiceSet {
     std::optional<MoveSample> move_sample;
     std::uint16_t steering = 0;  ///< flare_service.steering
     std::uint64_t steered_share = 0;
+    std::array<Verdicts, FLARE_TIERS_COUNT> health;
   };
   struct Retired {
     flare_service_key key{};
@@ -115,6 +125,9 @@ class ServiceSet {
   std::uint64_t capacity_at_start(const ServiceConfig& config, const ServiceIdentity& identity,
                                   const flare_service_info& old) const;
   void adopt_learned(Managed& service, const flare_service_info& old, std::uint64_t now_ns) const;
+  void resume_health(Managed& service, const Known& known) const;
+  static BackendVerdict verdict_of(const Managed& service, flare_tier tier,
+                                   const Endpoint& backend);
   const Managed* running(std::uint32_t id, std::string_view name) const;
   flare_backend backend_value(const Managed& service, flare_tier tier, std::size_t index) const;
   Result<void> put_settings(const Config& config, std::uint64_t now_ns);

@@ -93,9 +93,10 @@ flare_backend ServiceSet::backend_value(const Managed& service, flare_tier tier,
                                         std::size_t index) const {
   const BackendConfig& backend = service.config.backends(tier)[index];
   return compose_backend(
-      backend, {tier, service.identity.id, service.identity.backends[tier][index].generation,
-                is_drained(service.config.name, backend.endpoint),
-                host_.contains(backend.endpoint.address)});
+      backend,
+      {tier, service.identity.id, service.identity.backends[tier][index].generation,
+       is_drained(service.config.name, backend.endpoint), host_.contains(backend.endpoint.address),
+       verdict_of(service, tier, backend.endpoint).state});
 }
 
 Result<void> ServiceSet::put_backends(const Managed& service) {
@@ -118,10 +119,12 @@ ServiceSet::TierTables ServiceSet::tables_of(const Managed& service) const {
   TierTables tables;
   for (const flare_tier tier : kTiers) {
     std::vector<flare_backend> backends;
+    std::vector<std::uint32_t> parts;
     for (std::size_t i = 0; i < service.config.backends(tier).size(); ++i) {
       backends.push_back(backend_value(service, tier, i));
+      parts.push_back(verdict_of(service, tier, service.config.backends(tier)[i].endpoint).weight);
     }
-    tables[tier] = compose_table(backends, service.identity.backends[tier], hash_key_);
+    tables[tier] = compose_table(backends, service.identity.backends[tier], hash_key_, parts);
   }
   return tables;
 }

@@ -1,5 +1,7 @@
 // flarectl backend list|drain|undrain: the addresses behind the services.
 #include <iostream>
+#include <map>
+#include <tuple>
 
 #include "flarectl/agent_client.h"
 #include "flarectl/commands.h"
@@ -18,6 +20,33 @@ struct DrainOptions {
   std::string backend;
 };
 
+/// By service, tier and backend: what flared thinks of those that are not simply up.
+using Health = std::map<std::tuple<std::string, std::string, std::string>, Json>;
+
+/// Empty where flared does not answer: what the maps say stands without it.
+Health ask_health(const Context& context, const std::string& service) {
+  Json request{{"command", "health"}};
+  if (!service.empty()) request["service"] = service;
+  const AgentAnswer answer = ask_agent(context, request, 2);
+  Health health;
+  if (answer.kind != AgentAnswer::Kind::kDone || !answer.body.contains("new")) return health;
+  for (const Json& one : answer.body["new"].value("backends", Json::array())) {
+    health[{one.value("service", ""), one.value("tier", ""), one.value("backend", "")}] = one;
+  }
+  return health;
+}
+
+/// "down for 12 s: check: Connection refused".
+std::string health_text(const Json& health) {
+  if (health.is_null()) return "";
+  std::string text = health.value("health", "");
+  if (health["since_s"].is_number()) {
+    text += " for " + human_time(static_cast<std::uint64_t>(health["since_s"].get<double>() * 1e9));
+  }
+  const std::string reason = health.value("reason", "");
+  return reason.empty() ? text : text + ": " + reason;
+}
+
 int list(const Context& context, const ListOptions& options) {
   auto maps = open_maps(context);
   if (!maps) return kMaps;
@@ -32,6 +61,7 @@ int list(const Context& context, const ListOptions& options) {
   auto backends = maps->backend_entries();
   if (!backends) return fail(kMaps, backends.error().message());
   auto names = service_names(*services);
+  const Health health = ask_health(context, options.service);
   Json list = Json::array();
   Table table({{"SERVICE"},
                {"BACKEND"},
@@ -47,7 +77,8 @@ int list(const Context& context, const ListOptions& options) {
                {"BYTES-IN", Align::kRight},
                {"PACKETS-OUT", Align::kRight},
                {"BYTES-OUT", Align::kRight},
-               {"RESETS", Align::kRight}});
+               {"RESETS", Align::kRight},
+               {"HEALTH"}});
   for (const Maps::BackendEntry& entry : *backends) {
     const flare_backend& backend = entry.backend;
     if (only && backend.service_id != only->service.id) continue;
@@ -58,6 +89,8 @@ int list(const Context& context, const ListOptions& options) {
     auto name = names.find(backend.service_id);
     std::string service = name == names.end() ? "?" : name->second;
     std::string address = endpoint_text(backend.addr, backend.port);
+    const auto found = health.find({service, std::string(tier_word(backend.tier)), address});
+    const Json thought = found == health.end() ? Json() : found->second;
     list.push_back({{"service", service},
                     {"backend", address},
                     {"id", entry.id},
@@ -70,6 +103,7 @@ int list(const Context& context, const ListOptions& options) {
                     {"active", load.active},
                     {"accepted", totals.accepted},
                     {"refused", totals.refused},
+                    {"health", thought},
                     {"traffic", traffic_json(traffic)}});
     bool active = backend.state == FLARE_BACKEND_ACTIVE;
     table.add(
@@ -80,7 +114,8 @@ int list(const Context& context, const ListOptions& options) {
          Cell(human_count(totals.refused), totals.refused > 0 ? Tone::kWarn : Tone::kPlain),
          human_count(traffic.flows_closed), human_count(traffic.packets_in),
          human_bytes(traffic.bytes_in), human_count(traffic.packets_out),
-         human_bytes(traffic.bytes_out), human_count(traffic.resets_in + traffic.resets_out)});
+         human_bytes(traffic.bytes_out), human_count(traffic.resets_in + traffic.resets_out),
+         health_text(thought)});
   }
   if (context.json) {
     print_json("backend list", {{"backends", list}});

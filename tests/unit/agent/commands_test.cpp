@@ -23,6 +23,10 @@ class Recorder final : public Operations {
     asked = "report " + service + " " + text(load.in_flight) + " " + text(load.requests);
     return Done{7, 12, "done"};
   }
+  Result<Done> health(const std::string& service) override {
+    asked = "health " + service;
+    return Done{};
+  }
   Result<Done> detach(const std::string& interface) override {
     asked = "detach " + interface;
     return Error("nothing is attached to '\xff'");
@@ -88,6 +92,11 @@ INSTANTIATE_TEST_SUITE_P(
         CommandCase{"ReportOfTooMany",
                     R"({"command":"report","service":"web","in_flight":1000000001})", "",
                     R"(accepted: a whole number)"},
+        CommandCase{"Health", R"({"command":"health"})", "health ", R"("ok":true)"},
+        CommandCase{"HealthOfOne", R"({"command":"health","service":"web"})", "health web",
+                    R"("ok":true)"},
+        CommandCase{"HealthOfANumber", R"({"command":"health","service":1})", "",
+                    R"(needs \"service\" as text)"},
         CommandCase{"Reload", R"({"command":"reload"})", "reload", R"("ok":true)"},
         CommandCase{"NotJson", "share-set web 1", "", "the line is not JSON"},
         CommandCase{"Empty", "", "", "the line is not JSON"},
@@ -107,14 +116,15 @@ INSTANTIATE_TEST_SUITE_P(
                     "", "an address and port"}),
     [](const auto& one) { return std::string(one.param.name); });
 
-TEST(CommandOfOthers, MayOnlyPing) {
+TEST(CommandOfOthers, MayOnlyLook) {
   Recorder recorder;
   const Peer guest{1, 1000, 1000};
   EXPECT_NE(answer_command(recorder, guest, R"({"command":"reload"})").find("only root"),
             std::string::npos);
   EXPECT_EQ(recorder.asked, "");
-  EXPECT_NE(answer_command(recorder, guest, R"({"command":"ping"})").find("\"ok\":true"),
-            std::string::npos);
+  for (const char* line : {R"({"command":"ping"})", R"({"command":"health"})"}) {
+    EXPECT_NE(answer_command(recorder, guest, line).find("\"ok\":true"), std::string::npos);
+  }
 }
 
 TEST(CommandDepth, IsNoDanger) {

@@ -2,6 +2,7 @@
 #include <net/if.h>
 
 #include "flarectl_test.h"
+#include "one_answer.h"
 
 namespace flare::ctl {
 namespace {
@@ -332,6 +333,30 @@ TEST_F(CommandTest, FlowsOfTheVmTierHaveNoCause) {
   EXPECT_EQ(one["tier"], "vm");
   EXPECT_EQ(one["cause"], nullptr);
   EXPECT_EQ(one["to_stack"], true);
+}
+
+TEST_F(CommandTest, BackendsHealthIsFlaredsToTell) {
+  const std::string socket = testing::TempDir() + "flare-fc-health.sock";
+  const std::string answer =
+      R"({"ok":true,"old":null,"message":"","new":{"left_out":0,"counts":{},"backends":[)"
+      R"({"service":"web","tier":"serverless","backend":"198.51.100.2:8080","health":"down",)"
+      R"("reason":"check: Connection refused","weight_part":1.0,"since_s":12.5,)"
+      R"("check":"failed: Connection refused","check_s_ago":0.7}]}})"
+      "\n";
+  const auto ask = [&](const std::string& line) {
+    OneAnswer flared(socket, answer);
+    return run_line("--pin-dir " + pin_dir_.string() + " --socket " + socket + " " + line);
+  };
+  const Json all = ask("-o json backend list").json()["backends"];
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_TRUE(all[0]["health"].is_null());
+  EXPECT_EQ(all[1]["health"]["reason"], "check: Connection refused");
+  const Ran table = ask("backend list --service web");
+  EXPECT_NE(table.out.find("down for 12.5 s: check: Connection refused"), std::string::npos)
+      << table.out;
+  const Ran without = flarectl("backend list");
+  EXPECT_EQ(without.code, kOk) << without.err;
+  EXPECT_EQ(without.err, "");
 }
 
 TEST_F(CommandTest, FlowsAreListedFilteredAndCounted) {
