@@ -47,7 +47,7 @@ static __always_inline struct wish tier_choose(const struct flare_service *svc,
 	} else {
 		row->stale_decisions++;
 		/* what the service reports comes through the agent */
-		in_flight = *(volatile __s64 *)&adm->in_flight[FLARE_TIER_VM];
+		in_flight = vm_counted(svc, adm);
 		if (svc->fallback == FLARE_FALLBACK_VM)
 			return wish;
 	}
@@ -73,7 +73,7 @@ static __always_inline struct wish tier_choose(const struct flare_service *svc,
 static __always_inline int ramp_allows(const struct flare_service *svc, struct flare_admission *adm,
 				       __u64 now_ns)
 {
-	__u64 active = *(volatile __u64 *)&adm->active;
+	__u64 active = spilled_active(svc, adm);
 	__u64 noted = *(volatile __u64 *)&adm->active_peak;
 	__u64 peak = ramp_peak(active, noted, adm->last_spill_ns, now_ns);
 
@@ -95,7 +95,7 @@ static __always_inline int ramp_allows(const struct flare_service *svc, struct f
 static __always_inline int spend_check(const struct flare_service *svc, struct flare_admission *adm,
 				       __u64 now_ns)
 {
-	if (svc->active_max && *(volatile __u64 *)&adm->active >= svc->active_max)
+	if (svc->active_max && spilled_active(svc, adm) >= svc->active_max)
 		return FLARE_REFUSAL_SPEND_ACTIVE;
 	if (svc->spend_interval_ns &&
 	    !bucket_take(&adm->spend_time_ns, now_ns, svc->spend_interval_ns, svc->spend_depth_ns))

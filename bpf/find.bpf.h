@@ -36,13 +36,44 @@ static __always_inline struct flare_admission *admission_find(__u32 service_id)
 	return bpf_map_lookup_elem(&admission, &service_id);
 }
 
+static __always_inline struct flare_sock_load *sock_load_find(__u32 service_id)
+{
+	return bpf_map_lookup_elem(&sock_loads, &service_id);
+}
+
+/* Requests in flight in the VM tier that were counted here: by packets, and by connect(). */
+static __always_inline __s64 vm_counted(const struct flare_service *svc,
+					const struct flare_admission *adm)
+{
+	__s64 in_flight = *(volatile __s64 *)&adm->in_flight[FLARE_TIER_VM];
+	struct flare_sock_load *load;
+
+	if (svc->placement != FLARE_PLACEMENT_SENDER)
+		return in_flight;
+	load = sock_load_find(svc->id);
+	return load ? in_flight + *(volatile __s64 *)&load->in_flight[FLARE_TIER_VM] : in_flight;
+}
+
 /* What the VM tier works on or has waiting, by what stands for the service's load. */
 static __always_inline __s64 vm_in_flight(const struct flare_service *svc,
 					  const struct flare_admission *adm)
 {
 	if (svc->counting == FLARE_COUNTING_REPORTED)
 		return *(volatile __s64 *)&adm->reported;
-	return *(volatile __s64 *)&adm->in_flight[FLARE_TIER_VM];
+	return vm_counted(svc, adm);
+}
+
+/* Spilled flows that are open: of packets, and of connect(). */
+static __always_inline __u64 spilled_active(const struct flare_service *svc,
+					    const struct flare_admission *adm)
+{
+	__u64 active = *(volatile __u64 *)&adm->active;
+	struct flare_sock_load *load;
+
+	if (svc->placement != FLARE_PLACEMENT_SENDER)
+		return active;
+	load = sock_load_find(svc->id);
+	return load ? active + *(volatile __u64 *)&load->active : active;
 }
 
 static __always_inline struct flare_service *service_of(const struct flare_flow_key *client)

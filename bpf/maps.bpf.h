@@ -141,6 +141,35 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } backend_loads SEC(".maps");
 
+/* Kept with each socket that a connect() hook has directed, and gone with it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct flare_sock_flows);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} sock_flows SEC(".maps");
+
+/* The agent sets max_entries of both: as many as `services`, as many as `backends`. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct flare_sock_load);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} sock_loads SEC(".maps");
+
+/* As `backend_loads`, which it adds to. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct flare_backend_load);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} sock_backend_loads SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, FLARE_VM_FLOWS_MAX);

@@ -22,7 +22,20 @@ struct sock_common {
 		skc_v6_rcv_saddr; /* ::ffff:a.b.c.d of IPv4 on an IPv6 socket */
 } BY_NAME;
 
+struct sock {
+	int sk_err; /* why it was closed; 0: in order */
+} BY_NAME;
+
+struct inet_sock {
+	struct sock sk;
+} BY_NAME;
+
+struct inet_connection_sock {
+	struct inet_sock icsk_inet;
+} BY_NAME;
+
 struct tcp_sock {
+	struct inet_connection_sock inet_conn;
 	__u32 rcv_nxt, copied_seq; /* received; read by the application */
 	__u32 write_seq, snd_una; /* written by the application; acknowledged by the peer */
 } BY_NAME;

@@ -30,6 +30,8 @@ MapSizes map_sizes(const LimitConfig& limits, std::uint32_t cpus) {
        kHistogramsOfAService},
       {"backends", limits.backends, "limits.backends", 1},
       {"backend_loads", limits.backends, "limits.backends", 1},
+      {"sock_loads", limits.services, "limits.services", 1},
+      {"sock_backend_loads", limits.backends, "limits.backends", 1},
       {"flows", std::uint64_t{limits.flows} * 2, "limits.flows", 2},
       {"embryos", std::uint64_t{limits.embryos} * 2, "limits.embryos", 2},
       {"service_counters", std::uint64_t{limits.services} * cpus, "limits.services", cpus},

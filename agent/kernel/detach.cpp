@@ -8,6 +8,7 @@
 #include <set>
 #include <tuple>
 
+#include "kernel/connect_hooks.h"
 #include "kernel/datapath_state.h"
 #include "kernel/device.h"
 #include "kernel/privilege.h"
@@ -209,6 +210,9 @@ Result<DetachReport> detach_all(const fs::path& pin_dir) {
     report.links += removed->links;
     report.filters += removed->filters;
   }
+  auto cgroups = detach_cgroups(pin_dir);
+  if (!cgroups) return cgroups.error();
+  report.links += *cgroups;
   for (const std::string& name : map_names()) {
     if (::unlink((layout_dir(pin_dir) / name).c_str()) == 0) {
       ++report.maps;

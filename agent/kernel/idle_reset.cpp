@@ -12,6 +12,7 @@
 #include "flare_reset.skel.h"
 #include "kernel/latency.h"
 #include "kernel/privilege.h"
+#include "kernel/shared_maps.h"
 
 namespace flare {
 namespace {

@@ -78,11 +78,13 @@ class Opener {
 /// The sizes that indexes rely on.
 Result<void> check_sizes(const Maps& maps) {
   bool services_agree = maps.admission.size() >= maps.services_max() &&
+                        maps.sock_loads.size() >= maps.services_max() &&
                         maps.service_counters.size() == maps.services_max() * maps.cpus() &&
                         maps.latencies.size() >= maps.services_max() * kHistogramsOfAService &&
                         maps.tables.handle().max_entries() >= maps.services_max() * 2;
   bool backends_agree = maps.backend_counters.size() == maps.backends_max() * maps.cpus() &&
-                        maps.backend_loads.size() >= maps.backends_max();
+                        maps.backend_loads.size() >= maps.backends_max() &&
+                        maps.sock_backend_loads.size() >= maps.backends_max();
   if (services_agree && backends_agree) return {};
   return Error(
       "the sizes of the pinned maps do not belong together: detach and start flared again "
@@ -109,6 +111,8 @@ Result<Maps> Maps::open(const fs::path& pin_dir, Access access) {
   auto shifts = opener.open<decltype(Maps::shifts)>("shifts");
   auto chain_sources = opener.open<decltype(Maps::chain_sources)>("chain_sources");
   auto backend_loads = opener.open<decltype(Maps::backend_loads)>("backend_loads");
+  auto sock_loads = opener.open<decltype(Maps::sock_loads)>("sock_loads");
+  auto sock_backend_loads = opener.open<decltype(Maps::sock_backend_loads)>("sock_backend_loads");
   auto admission = opener.open<decltype(Maps::admission)>("admission");
   auto service_counters = opener.open<decltype(Maps::service_counters)>("service_counters");
   auto backend_counters = opener.open<decltype(Maps::backend_counters)>("backend_counters");
@@ -131,6 +135,8 @@ Result<Maps> Maps::open(const fs::path& pin_dir, Access access) {
             *std::move(shifts),
             *std::move(chain_sources),
             *std::move(backend_loads),
+            *std::move(sock_loads),
+            *std::move(sock_backend_loads),
             *std::move(admission),
             *std::move(service_counters),
             *std::move(backend_counters),
@@ -164,6 +170,39 @@ flare_reason_counters Maps::reason_totals() const {
   return sum;
 }
 
+flare_admission Maps::admission_total(std::uint32_t service_id) const {
+  flare_admission sum = admission.read(service_id);
+  const flare_sock_load socks = sock_loads.read(service_id);
+  for (std::uint32_t tier = 0; tier < FLARE_TIERS_COUNT; ++tier) {
+    sum.in_flight[tier] += socks.in_flight[tier];
+  }
+  sum.active += socks.active;
+  return sum;
+}
+
+flare_backend_load Maps::backend_load_total(std::uint32_t backend_id) const {
+  flare_backend_load sum = backend_loads.read(backend_id);
+  sock_backend_loads.accumulate(backend_id, sum);
+  return sum;
+}
+
+/// The generation first: what ends from then on is not taken off counts that are 0.
+Result<void> Maps::forget_sock_flows(std::uint32_t service_id) const {
+  const flare_sock_load open = sock_loads.read(service_id);
+  sock_loads.add(service_id, &flare_sock_load::generation, 1);
+  sock_loads.visit(service_id, [](flare_sock_load& load) {
+    for (__u64& tier : load.in_flight) std::atomic_ref(tier).store(0, std::memory_order_relaxed);
+    std::atomic_ref(load.active).store(0, std::memory_order_relaxed);
+  });
+  admission.add(service_id, &flare_admission::vanished, open.in_flight[0] + open.in_flight[1]);
+  auto entries = backend_entries();
+  if (!entries) return entries.error();
+  for (const BackendEntry& entry : *entries) {
+    if (entry.backend.service_id == service_id) sock_backend_loads.clear(entry.id);
+  }
+  return {};
+}
+
 flare_histogram Maps::latency(std::uint32_t service_id, flare_tier tier, flare_latency kind) const {
   const std::uint32_t of_tier = service_id * FLARE_TIERS_COUNT + std::uint32_t{tier};
   return latencies.read(of_tier * FLARE_LATENCIES_COUNT + std::uint32_t{kind});
@@ -183,6 +222,7 @@ void Maps::clear_backend_counters(std::uint32_t backend_id) const {
     backend_counters.clear(cpu * backends_max() + backend_id);
   }
   backend_loads.clear(backend_id);
+  sock_backend_loads.clear(backend_id);
 }
 
 Result<std::vector<ServiceEntry>> Maps::service_entries() const {

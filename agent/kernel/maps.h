@@ -50,6 +50,8 @@ struct Maps {
   TypedMap<flare_flow_key, flare_shift> shifts;          ///< by what the client sends
   TypedMap<flare_prefix, std::uint32_t> chain_sources;   ///< what it holds says nothing
   MappedArray<flare_backend_load> backend_loads;         ///< by backend id
+  MappedArray<flare_sock_load> sock_loads;               ///< by service id
+  MappedArray<flare_backend_load> sock_backend_loads;    ///< by backend id
   MappedArray<flare_admission> admission;                ///< by service id
   MappedArray<flare_service_counters> service_counters;  ///< [cpu * services_max() + id]
   MappedArray<flare_backend_counters> backend_counters;  ///< [cpu * backends_max() + id]
@@ -65,6 +67,13 @@ struct Maps {
   flare_service_counters service_totals(std::uint32_t service_id) const;
   flare_backend_counters backend_totals(std::uint32_t backend_id) const;
   flare_reason_counters reason_totals() const;
+  /// The entry of `admission`, with what connect() hooks have open added to what packets have.
+  flare_admission admission_total(std::uint32_t service_id) const;
+  /// The same of `backend_loads`.
+  flare_backend_load backend_load_total(std::uint32_t backend_id) const;
+  /// Begins what connect() hooks have open of a service anew, at 0: their flows that are open end
+  /// uncounted, and their requests count as vanished.
+  Result<void> forget_sock_flows(std::uint32_t service_id) const;
   /// What a tier's requests, or handshakes, took.
   flare_histogram latency(std::uint32_t service_id, flare_tier tier, flare_latency kind) const;
   /// Starts the counts of a service or backend id that is given to somebody else at 0.

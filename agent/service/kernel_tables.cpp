@@ -83,7 +83,7 @@ RequestTimes KernelTables::vm_times(std::uint32_t service_id) const {
 }
 
 flare_admission KernelTables::admission(std::uint32_t service_id) const {
-  return maps_.admission.read(service_id);
+  return maps_.admission_total(service_id);
 }
 
 flare_backend_load KernelTables::backend_load(std::uint32_t backend_id) const {
@@ -96,6 +96,7 @@ void KernelTables::set_reported(std::uint32_t service_id, std::uint64_t in_fligh
 
 void KernelTables::clear_service(std::uint32_t service_id) {
   maps_.clear_service_counters(service_id);
+  static_cast<void>(maps_.forget_sock_flows(service_id));
   maps_.admission.clear(service_id);
   forget_turns(maps_, service_id);
 }

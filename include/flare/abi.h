@@ -743,6 +743,53 @@ struct flare_backend_load {
 };
 FLARE_ASSERT_SIZE(struct flare_backend_load, 16);
 
+/*
+ * connect() hooks: processes of this host whose connections are directed as they are made, so that
+ * no packet is touched. What they have in flight is counted apart: no packet shows it, and whoever
+ * recounts what packets show must not take it away.
+ */
+
+/* Flows that one socket can have: of TCP one, of unconnected UDP one for each service. */
+#define FLARE_SOCK_WAYS		4
+
+/* Bits of flare_sock_flow.flags. */
+#define FLARE_SOCK_BEGUN	0x01 /* it was counted as begun */
+#define FLARE_SOCK_ANSWERED	0x02 /* TCP: established; UDP: a datagram of the backend was read */
+
+/* A flow of a socket, from the decision on. The one that runs and the last one that ran. */
+struct flare_sock_flow {
+	struct flare_addr frontend;
+	struct flare_addr backend;
+	__be16 frontend_port; /* 0: the place is free */
+	__be16 backend_port;
+	__u32 service_id;
+	__u32 backend_id;
+	__u32 backend_generation;
+	__u64 seen_ns; /* the decision; UDP: last datagram sent, coarse clock */
+	__u32 service_generation; /* flare_sock_load.generation */
+	__u32 open; /* 1: counted as open; taken back by atomic exchange, so that it ends once */
+	__u8 tier;
+	__u8 cause; /* FLARE_SPILL_*, serverless tier */
+	__u8 flags; /* FLARE_SOCK_* */
+	__u8 proto;
+	__u32 zero;
+};
+FLARE_ASSERT_SIZE(struct flare_sock_flow, 72);
+
+/* Value of `sock_flows`, the storage of a socket. */
+struct flare_sock_flows {
+	struct flare_sock_flow way[FLARE_SOCK_WAYS];
+};
+FLARE_ASSERT_SIZE(struct flare_sock_flows, 288);
+
+/* Entry of `sock_loads`, by service id. Atomic adds alone; it adds to flare_admission. */
+struct flare_sock_load {
+	__u64 in_flight[2]; /* by tier: connections of TCP, each of which is a request */
+	__u64 active; /* spilled flows not closed */
+	__u64 generation; /* agent: grows when all that was counted is forgotten */
+};
+FLARE_ASSERT_SIZE(struct flare_sock_load, 32);
+
 /* Entry of `reason_counters`, by CPU. */
 #define FLARE_REASON_SLOTS 64
 struct flare_reason_counters {

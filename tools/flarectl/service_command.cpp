@@ -114,7 +114,7 @@ ServiceView read_service(const Maps& maps, const ServiceEntry& entry,
   bool sound = entry.service.id < maps.services_max();
   if (!sound) return view;
   view.totals = maps.service_totals(entry.service.id);
-  view.admission = maps.admission.read(entry.service.id);
+  view.admission = maps.admission_total(entry.service.id);
   for (std::uint32_t tier = 0; tier < FLARE_TIERS_COUNT; ++tier) {
     const auto of = static_cast<flare_tier>(tier);
     view.latencies[tier] = {maps.latency(entry.service.id, of, FLARE_LATENCY_REQUEST),
