@@ -5,7 +5,7 @@ BUILD := build
 JOBS ?= $(shell nproc)
 CMAKE_FLAGS ?=
 
-.PHONY: help packages build demo test test-unit test-bpf e2e bench accuracy robustness keepalive lab check fmt vmlinux install clean
+.PHONY: help packages build demo test test-unit test-bpf e2e bench accuracy robustness keepalive connect lab check fmt vmlinux install clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## */\1\t/' | \
@@ -34,7 +34,7 @@ test-bpf: build ## the shipped BPF programs on made packets alone (root)
 e2e: build ## the end-to-end tests alone (root)
 	@scripts/test.sh $(BUILD) e2e
 
-bench: build ## ns a packet as ratios to an XDP_PASS floor (root)
+bench: build ## ns a packet as ratios to an XDP_PASS floor, ns a connect() as ratios to a plain one (root)
 	@scripts/bench.sh $(BUILD)
 
 accuracy: build ## counts, in-flight and latency of the datapath against the servers' own (root, 8 minutes)
@@ -52,6 +52,10 @@ keepalive: build ## connections of 1 to 1,000 requests, and moving them under re
 		openjdk-17-jdk-headless golang-go python3 python3-requests python3-urllib3 python3-pycurl \
 		python3-grpcio curl jq
 	@scripts/keepalive.sh $(BUILD)
+
+connect: build ## connect() of curl, python and nginx directed: splits, cap, fallback (root, 1 minute)
+	@scripts/install_packages.sh nginx-light python3 curl
+	@scripts/connect.sh $(BUILD)
 
 lab: build ## set up the lab's namespaces and leave them there; scripts/lab.sh down removes them (root)
 	@scripts/lab.sh up

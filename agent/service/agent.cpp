@@ -56,6 +56,7 @@ Agent::Agent(const Parts& parts, AgentFiles files, const HashKey& hash_key)
       services_(parts.tables, parts.log, hash_key),
       devices_(parts.datapath),
       interfaces_(devices_, parts.log),
+      cgroups_(parts.log),
       sweep_(parts.datapath.maps()),
       idle_moves_(parts.datapath.maps(), parts.log),
       started_ns_(parts.clock.now_ns()),
@@ -74,6 +75,8 @@ Result<void> Agent::fill(const Config& config) {
 
 Result<void> Agent::attach() {
   idle_moves_.load(config_.agent.pin_dir);
+  cgroups_.load(config_.agent.pin_dir);
+  cgroups_.apply(config_.cgroups);
   return interfaces_.apply(config_.interfaces, parts_.clock.now_ns());
 }
 
@@ -161,6 +164,7 @@ void Agent::on_tick() {
                        ticked.error().message());
     }
   }
+  cgroups_.tend(now_ns);
   if (ticked) notify_alive();
 }
 
@@ -256,6 +260,7 @@ Result<Done> Agent::reload() {
     }
     auto attached = interfaces_.apply(config_.interfaces, parts_.clock.now_ns());
     if (!attached) parts_.log.error("{}", attached.error().message());
+    cgroups_.apply(config_.cgroups);
     auto rearmed = tick_->set_period(tick_period(config_));
     if (!rearmed) return rearmed.error();
     if (const auto level = log_level(config_.agent.log_level)) parts_.log.set_level(*level);
@@ -319,8 +324,22 @@ Result<Done> Agent::health(const std::string& service) {
   return Done{nullptr, health_json(views, parts_.clock.now_ns()), health_sentence(views)};
 }
 
-Result<Done> Agent::detach(const std::string& interface) {
+/// "all" takes cgroups, too; it fails where nothing at all is attached.
+Result<std::vector<std::string>> Agent::detach_from(const std::string& interface) {
+  std::vector<std::string> cgroups;
+  if (interface == "all") {
+    auto detached = cgroups_.detach();
+    if (!detached) return detached.error();
+    cgroups = *std::move(detached);
+  }
   auto names = interfaces_.detach(interface);
+  if (!names && cgroups.empty()) return names.error();
+  if (names) cgroups.insert(cgroups.end(), names->begin(), names->end());
+  return cgroups;
+}
+
+Result<Done> Agent::detach(const std::string& interface) {
+  auto names = detach_from(interface);
   if (!names) return names.error();
   return Done{*names, nlohmann::json::array(),
               fmt::format("detached {} until the next reload or restart of flared",

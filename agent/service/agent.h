@@ -19,6 +19,7 @@
 #include "loop/network_watch.h"
 #include "loop/signals.h"
 #include "loop/timer.h"
+#include "service/cgroups.h"
 #include "service/commands.h"
 #include "service/health_source.h"
 #include "service/idle_moves.h"
@@ -78,6 +79,7 @@ class Agent final : public Operations {
   void on_network(NetworkChange change);
   Result<void> read_addresses();
   Result<void> refuse_immutable(const Config& next) const;
+  Result<std::vector<std::string>> detach_from(const std::string& interface);
   void remember();
   std::filesystem::path state_file() const { return config_.agent.state_dir / "state.json"; }
   std::string status() const;
@@ -88,6 +90,7 @@ class Agent final : public Operations {
   ServiceSet services_;
   KernelDevices devices_;
   Interfaces interfaces_;
+  Cgroups cgroups_;
   FlowSweep sweep_;
   IdleMoves idle_moves_;
   std::uint64_t started_ns_;

@@ -87,7 +87,7 @@ flare_admission KernelTables::admission(std::uint32_t service_id) const {
 }
 
 flare_backend_load KernelTables::backend_load(std::uint32_t backend_id) const {
-  return maps_.backend_loads.read(backend_id);
+  return maps_.backend_load_total(backend_id);
 }
 
 void KernelTables::set_reported(std::uint32_t service_id, std::uint64_t in_flight) {

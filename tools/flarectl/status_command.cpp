@@ -6,6 +6,7 @@
 #include "flarectl/table.h"
 #include "flarectl/units.h"
 #include "flarectl/view.h"
+#include "kernel/connect_hooks.h"
 #include "kernel/datapath.h"
 
 namespace flare::ctl {
@@ -27,6 +28,7 @@ struct Status {
   std::uint32_t backends_max = 0;
   std::uint32_t flows_max = 0;
   std::vector<InterfaceView> interfaces;
+  std::vector<CgroupState> cgroups;
   std::vector<ServiceEntry> services;
   std::vector<std::string> problems;
   bool hooks_known = true;
@@ -54,6 +56,26 @@ void read_interfaces(const Context& context, const Maps& maps, Status& status) {
     for (InterfaceView& view : status.interfaces) {
       if (view.ifindex == hook.ifindex) view.hooks.push_back(hook);
     }
+  }
+}
+
+void read_cgroups(const Context& context, Status& status) {
+  auto cgroups = attached_cgroups(context.pin_dir);
+  if (!cgroups) {
+    status.hooks_known = false;
+    return;
+  }
+  status.cgroups = *std::move(cgroups);
+}
+
+void judge_cgroup(const CgroupState& cgroup, Status& status) {
+  if (!cgroup.exists) {
+    status.problems.push_back(cgroup.path.string() +
+                              ": this cgroup is gone; flared attaches when it is there again");
+  } else if (cgroup.hooks < kCgroupHooks.size()) {
+    status.problems.push_back(cgroup.path.string() + ": " +
+                              std::to_string(kCgroupHooks.size() - cgroup.hooks) + " of " +
+                              std::to_string(kCgroupHooks.size()) + " hooks not attached");
   }
 }
 
@@ -86,8 +108,11 @@ void judge(Status& status) {
                               " old, shares no longer hold: each service uses its fallback "
                               "(systemctl status flared)");
   }
-  if (status.interfaces.empty()) status.problems.push_back("no interface is attached");
+  if (status.interfaces.empty() && status.cgroups.empty() && status.hooks_known) {
+    status.problems.push_back("no interface is attached");
+  }
   if (!status.hooks_known) return;
+  for (const CgroupState& cgroup : status.cgroups) judge_cgroup(cgroup, status);
   for (const InterfaceView& view : status.interfaces) judge_interface(view, status);
 }
 
@@ -103,6 +128,7 @@ Status gather(const Context& context, const Maps& maps) {
   status.backends_max = maps.backends_max();
   status.flows_max = maps.flows.max_entries() / 2;
   read_interfaces(context, maps, status);
+  read_cgroups(context, status);
   if (auto services = maps.service_entries()) {
     status.services = *std::move(services);
   } else {
@@ -156,6 +182,13 @@ void print_as_json(const Context& context, const Status& status) {
   for (const InterfaceView& view : status.interfaces) {
     interfaces.push_back(interface_json(view, now_ns()));
   }
+  Json cgroups = Json::array();
+  for (const CgroupState& cgroup : status.cgroups) {
+    cgroups.push_back({{"path", cgroup.path.string()},
+                       {"exists", cgroup.exists},
+                       {"hooks", cgroup.hooks},
+                       {"hooks_expected", kCgroupHooks.size()}});
+  }
   Json services = Json::array();
   for (const ServiceEntry& entry : status.services) services.push_back(service_json(entry));
   print_json("status", {{"degraded", !status.problems.empty()},
@@ -176,6 +209,7 @@ void print_as_json(const Context& context, const Status& status) {
                         {"nat_port_max", status.settings.nat_port_max},
                         {"hooks_known", status.hooks_known},
                         {"interfaces", interfaces},
+                        {"cgroups", cgroups},
                         {"services", services}});
 }
 
@@ -225,6 +259,18 @@ void print_hooks(const Context& context, const Status& status) {
   }
 }
 
+void print_cgroups(const Context& context, const Status& status) {
+  Table table({{"CGROUP"}, {"HOOKS", Align::kRight}, {"STATE"}});
+  for (const CgroupState& cgroup : status.cgroups) {
+    const bool well = cgroup.hooks == kCgroupHooks.size();
+    Cell state = well ? Cell("attached", Tone::kGood) : Cell("partly attached", Tone::kBad);
+    if (!cgroup.exists) state = Cell("gone", Tone::kBad);
+    table.add({cgroup.path.string(), std::to_string(cgroup.hooks), state});
+  }
+  std::cout << '\n';
+  table.print(std::cout, context);
+}
+
 void print_services(const Context& context, const Status& status) {
   Table table({{"SERVICE"},
                {"FRONTEND"},
@@ -262,6 +308,7 @@ void print_for_people(const Context& context, const Status& status) {
   for (const std::string& problem : status.problems) facts.add("problem", {problem, Tone::kBad});
   facts.print(std::cout, context);
   if (!status.interfaces.empty()) print_hooks(context, status);
+  if (!status.cgroups.empty()) print_cgroups(context, status);
   if (!status.services.empty()) print_services(context, status);
 }
 
