@@ -23,6 +23,7 @@ static __always_inline int from_serverless(const struct flare_addr *src)
 	return !!bpf_map_lookup_elem(&chain_sources, &key);
 }
 
+/* `src`: where the flow comes from; NULL where that is not known yet. */
 static __always_inline struct wish tier_choose(const struct flare_service *svc,
 					       struct flare_admission *adm,
 					       struct flare_service_counters *row,
@@ -33,7 +34,7 @@ static __always_inline struct wish tier_choose(const struct flare_service *svc,
 	struct wish wish = {};
 	__s64 in_flight = vm_in_flight(svc, adm);
 
-	if (svc->chain != FLARE_CHAIN_RETURN && from_serverless(src)) {
+	if (svc->chain != FLARE_CHAIN_RETURN && src && from_serverless(src)) {
 		wish.spill = svc->chain == FLARE_CHAIN_STAY;
 		wish.cause = FLARE_SPILL_CHAIN;
 		return wish;
@@ -126,23 +127,19 @@ static __always_inline __u32 table_pick(__u32 service_id, __u8 tier, __u64 hash)
 }
 
 /* Whether backend `a` has less to do for its weight than `b`; where requests are equal, by flows. */
-static __always_inline int less_loaded(__u32 a, __u32 b)
+static __always_inline int less_loaded(const struct flare_service *svc, __u32 a, __u32 b)
 {
-	struct flare_backend_load *load_a = backend_load_find(a), *load_b = backend_load_find(b);
+	struct backend_load load_a = backend_load(svc, a), load_b = backend_load(svc, b);
 	struct flare_backend *one = bpf_map_lookup_elem(&backends, &a);
 	struct flare_backend *other = bpf_map_lookup_elem(&backends, &b);
-	__s64 in_flight_a, in_flight_b;
 
-	if (!load_a || !load_b || !one || !other)
+	if (!one || !other)
 		return 0;
-	in_flight_a = *(volatile __s64 *)&load_a->in_flight;
-	in_flight_b = *(volatile __s64 *)&load_b->in_flight;
-	if (load_is_less(in_flight_a, one->weight, in_flight_b, other->weight))
+	if (load_is_less(load_a.in_flight, one->weight, load_b.in_flight, other->weight))
 		return 1;
-	if (load_is_less(in_flight_b, other->weight, in_flight_a, one->weight))
+	if (load_is_less(load_b.in_flight, other->weight, load_a.in_flight, one->weight))
 		return 0;
-	return load_is_less(*(volatile __s64 *)&load_a->active, one->weight,
-			    *(volatile __s64 *)&load_b->active, other->weight);
+	return load_is_less(load_a.active, one->weight, load_b.active, other->weight);
 }
 
 /*
@@ -156,7 +153,7 @@ static __always_inline __u32 backend_select(const struct flare_service *svc, __u
 	if (!one || svc->select != FLARE_SELECT_LEAST)
 		return one;
 	other = table_pick(svc->id, tier, second_hash(hash));
-	return other && other != one && less_loaded(other, one) ? other : one;
+	return other && other != one && less_loaded(svc, other, one) ? other : one;
 }
 
 /* The backend that takes new flows and that this client was given, if that was not long ago; or 0. */

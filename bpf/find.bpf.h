@@ -76,6 +76,37 @@ static __always_inline __u64 spilled_active(const struct flare_service *svc,
 	return load ? active + *(volatile __u64 *)&load->active : active;
 }
 
+static __always_inline struct flare_backend_load *sock_backend_load_find(__u32 backend_id)
+{
+	return bpf_map_lookup_elem(&sock_backend_loads, &backend_id);
+}
+
+/* What is going on at a backend: as packets show it, and with what connect() has directed there. */
+struct backend_load {
+	__s64 in_flight;
+	__s64 active;
+};
+
+static __always_inline struct backend_load backend_load(const struct flare_service *svc,
+							__u32 backend_id)
+{
+	struct flare_backend_load *counted = backend_load_find(backend_id);
+	struct backend_load load = {};
+
+	if (counted) {
+		load.in_flight = *(volatile __s64 *)&counted->in_flight;
+		load.active = *(volatile __s64 *)&counted->active;
+	}
+	if (svc->placement != FLARE_PLACEMENT_SENDER)
+		return load;
+	counted = sock_backend_load_find(backend_id);
+	if (counted) {
+		load.in_flight += *(volatile __s64 *)&counted->in_flight;
+		load.active += *(volatile __s64 *)&counted->active;
+	}
+	return load;
+}
+
 static __always_inline struct flare_service *service_of(const struct flare_flow_key *client)
 {
 	struct flare_service_key key = {

@@ -36,54 +36,14 @@ static __always_inline __u64 sock_hash(__u64 cookie, const struct flare_service 
 	return flow_hash(&key, svc->hash_key);
 }
 
-static __always_inline __u32 table_entry(void *table, __u32 slots, __u64 hash)
-{
-	__u32 slot = 1 + slot_of(hash, slots);
-	__u32 *entry = bpf_map_lookup_elem(table, &slot);
-
-	return entry ? *entry : 0;
-}
-
-/* What a backend has in flight, of packets and of connect(). */
-static __always_inline __u64 backend_in_flight(__u32 backend_id)
-{
-	struct flare_backend_load *packets = bpf_map_lookup_elem(&backend_loads, &backend_id);
-	struct flare_backend_load *socks = sock_backend_load_find(backend_id);
-
-	return (packets ? *(volatile __u64 *)&packets->in_flight : 0) +
-	       (socks ? *(volatile __u64 *)&socks->in_flight : 0);
-}
-
-/* Whether `second` has less in flight for its weight than `first`. */
-static __always_inline int less_loaded(__u32 second, __u32 first)
-{
-	struct flare_backend *a = bpf_map_lookup_elem(&backends, &second);
-	struct flare_backend *b = bpf_map_lookup_elem(&backends, &first);
-
-	return a && b &&
-	       backend_in_flight(second) * b->weight < backend_in_flight(first) * a->weight;
-}
-
 /* The backend of a tier for this hash, into `choice`. Returns whether there is a usable one. */
 static __always_inline int sock_backend_pick(const struct flare_service *svc,
 					     struct sock_choice *choice, enum flare_tier tier)
 {
-	__u32 which = svc->id * FLARE_TIERS_COUNT + tier, zero = 0, id, other;
-	void *table = bpf_map_lookup_elem(&tables, &which);
-	struct flare_backend *backend;
-	__u32 *slots;
+	__u32 id = backend_select(svc, tier, choice->hash);
+	struct flare_backend *backend = bpf_map_lookup_elem(&backends, &id);
 
-	slots = table ? bpf_map_lookup_elem(table, &zero) : NULL;
-	if (!slots || !*slots)
-		return 0;
-	id = table_entry(table, *slots, choice->hash);
-	if (svc->select == FLARE_SELECT_LEAST) {
-		other = table_entry(table, *slots, choice->hash * 0x9e3779b97f4a7c15ULL);
-		if (less_loaded(other, id))
-			id = other;
-	}
-	backend = id ? bpf_map_lookup_elem(&backends, &id) : NULL;
-	if (!backend || backend->state == FLARE_BACKEND_DOWN ||
+	if (!id || !backend || backend->state == FLARE_BACKEND_DOWN ||
 	    addr_is_v4(&backend->addr) != addr_is_v4(&choice->key.addr))
 		return 0;
 	choice->backend_id = id;
@@ -119,7 +79,7 @@ static __always_inline int sock_choose(const struct flare_service *svc, struct f
 				       struct flare_service_counters *row,
 				       struct sock_choice *choice)
 {
-	struct wish wish = tier_choose(svc, adm, row, choice->hash, choice->now_ns);
+	struct wish wish = tier_choose(svc, adm, row, NULL, choice->hash, choice->now_ns);
 	int refusal;
 
 	choice->cause = wish.cause;

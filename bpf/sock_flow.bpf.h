@@ -16,11 +16,6 @@ static __always_inline void tally(__u64 *count, __u64 change)
 	__sync_fetch_and_add(count, change);
 }
 
-static __always_inline struct flare_backend_load *sock_backend_load_find(__u32 backend_id)
-{
-	return bpf_map_lookup_elem(&sock_backend_loads, &backend_id);
-}
-
 /* The counts that one flow stands in; each may be NULL, but for `load`. */
 struct sock_rows {
 	struct flare_service_counters *service;
