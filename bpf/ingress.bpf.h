@@ -274,6 +274,9 @@ static __always_inline enum flare_reason keep(hook_ctx *ctx, const struct flare_
 		vm_flow_remember(pkt, choice->hash, choice->now_ns);
 		return FLARE_REASON_VM_NEW;
 	}
+	if (svc->retired && !choice->again)
+		return turn_away(
+			svc); /* its id, and so its tables, may be another frontend's by now */
 	choice->tier = FLARE_TIER_VM;
 	refusal = flow_give(ctx, svc, pkt, choice);
 	if (refusal == GIVEN)

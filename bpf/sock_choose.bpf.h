@@ -79,9 +79,12 @@ static __always_inline int sock_choose(const struct flare_service *svc, struct f
 				       struct flare_service_counters *row,
 				       struct sock_choice *choice)
 {
-	struct wish wish = tier_choose(svc, adm, row, NULL, choice->hash, choice->now_ns);
+	struct wish wish;
 	int refusal;
 
+	if (svc->retired)
+		return overload_error(svc, choice->key.proto);
+	wish = tier_choose(svc, adm, row, NULL, choice->hash, choice->now_ns);
 	choice->cause = wish.cause;
 	if (wish.spill && svc->policy == FLARE_POLICY_OBSERVE) {
 		tally(&row->observed[wish.cause & (FLARE_SPILL_SLOTS - 1)], 1);

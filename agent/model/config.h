@@ -112,7 +112,7 @@ struct ServiceConfig {
 };
 
 struct InterfaceConfig {
-  std::string name;   ///< empty where `match` is given
+  std::string name;  ///< empty where `match` is given
   flare_attach_mode mode = FLARE_ATTACH_AUTO;
   enum class Tc : std::uint8_t { kAuto, kTcx, kClsact } tc = Tc::kAuto;
   std::string match{};  ///< a pattern of names (fnmatch), whose interfaces come and go

@@ -131,6 +131,7 @@ flare_service_info compose_info(const ServiceConfig& service) {
 
 flare_service compose_retired(const flare_service& last) {
   flare_service value = last;
+  value.retired = 1;
   value.share = 0;
   value.move = FLARE_MOVE_NONE;
   value.bucket_interval_ns = 0;

@@ -375,7 +375,8 @@ struct flare_service {
 	__u8 select; /* FLARE_SELECT_* */
 	__u64 affinity_ns; /* a client keeps its backend until it was away for longer; 0: it does not */
 	__u8 chain; /* FLARE_CHAIN_* */
-	__u8 zero[7];
+	__u8 retired; /* 1: removed; its entry stays for the flows that are open */
+	__u8 zero[6];
 	struct flare_addr snat[FLARE_SNAT_ADDRS_MAX];
 };
 FLARE_ASSERT_SIZE(struct flare_service, 288);

@@ -257,10 +257,8 @@ Phase spilled_phase(Family family, Protocol protocol, std::uint32_t count) {
 /// `count` established flows of a balancer, whose VM tier has backends.
 Phase balanced_phase(std::uint32_t count) {
   Phase phase;
-  phase.spilled = {.family = Family::kV4,
-                   .protocol = Protocol::kTcp,
-                   .count = count,
-                   .role = Role::kBalanced};
+  phase.spilled = {
+      .family = Family::kV4, .protocol = Protocol::kTcp, .count = count, .role = Role::kBalanced};
   phase.title = "IPv4 TCP, " + flows_word(count) + " balanced";
   for (const flare_hook hook : kIngress) {
     const Setting with{hook, Family::kV4, Protocol::kTcp};

@@ -318,6 +318,15 @@ TEST_P(Balancer, TakesTheLessLoadedOfTwo) {
   EXPECT_NEAR(share_of_vm(4000), 150, 3 * 6.2) << "requests alike: by flows";
 }
 
+TEST_P(Balancer, TakesNoNewFlowOfAServiceThatIsRemoved) {
+  bring_about(Given::kSpilledTcp);
+  adjust([](flare_service& service) { service.retired = 1; });
+  EXPECT_EQ(reason_of(scene_.segment(TcpFlags::kAck)), "forward-known");
+  EXPECT_EQ(reason_of(syn_from(scene_.client(40001))), "overload-reject");
+  forget_flows();
+  EXPECT_EQ(reason_of(scene_.segment(TcpFlags::kAck)), "forward-again");
+}
+
 TEST_P(Balancer, LeavesAMalformedPacketToNobody) {
   Packet packet = scene_.segment(TcpFlags::kSyn | TcpFlags::kFin);
   expect_dropped(hook(), packet.bytes(), "malformed");

@@ -1,5 +1,5 @@
-// A balancer between two clients, eight VMs and a cloud: every combination of family, protocol, hook,
-// SNAT and the place of the backend, with the same byte-verified traffic.
+// A balancer between two clients, eight VMs and a cloud: every combination of family, protocol,
+// hook, SNAT and the place of the backend, with the same byte-verified traffic.
 #include <gtest/gtest.h>
 
 #include <signal.h>
@@ -58,13 +58,14 @@ class BalancerLab : public testing::TestWithParam<BalancerCase> {
   }
   static std::string backends(const std::vector<std::string>& endpoints) {
     std::string list;
-    for (const std::string& endpoint : endpoints) list += "      - endpoint: \"" + endpoint + "\"\n";
+    for (const std::string& endpoint : endpoints)
+      list += "      - endpoint: \"" + endpoint + "\"\n";
     return list;
   }
   static std::string service(const std::string& name, int port, Protocol protocol,
                              const std::vector<std::string>& vms, const std::string& settings) {
-    return "  - name: " + name + "\n    frontend: \"" + vip(port) + "\"\n    protocol: " +
-           std::string(to_text(protocol)) +
+    return "  - name: " + name + "\n    frontend: \"" + vip(port) +
+           "\"\n    protocol: " + std::string(to_text(protocol)) +
            "\n    placement: balancer\n    policy: formula\n    capacity_rps: 100000\n    vm:\n" +
            backends(vms) + "    serverless:\n" + backends({at(host_address(2), 9000)}) + settings;
   }
@@ -100,18 +101,21 @@ TEST_P(BalancerLab, CarriesEveryCombination) {
   std::string text;
   int port = 7000;
   // with one arm, replies to a client's own address would not come back this way
-  const std::vector<std::string> modes =
-      two_arms() ? std::vector<std::string>{"always", "never", "auto"}
-                 : std::vector<std::string>{"always", "auto"};
+  const std::vector<std::string> modes = two_arms()
+                                             ? std::vector<std::string>{"always", "never", "auto"}
+                                             : std::vector<std::string>{"always", "auto"};
   for (const Protocol protocol : {Protocol::kTcp, Protocol::kUdp}) {
     for (const std::string& snat : modes) {
       for (const std::string& kind : {"remote", "local", "spill"}) {
-        const Row row{std::string(to_text(protocol)) + "-" + snat + "-" + kind, ++port, protocol,
-                      kind == std::string("local"), kind == std::string("spill"), snat};
+        const Row row{std::string(to_text(protocol)) + "-" + snat + "-" + kind,
+                      ++port,
+                      protocol,
+                      kind == std::string("local"),
+                      kind == std::string("spill"),
+                      snat};
         text += service(row.name, row.port, protocol,
                         row.local ? std::vector{at(local_address(), 9000)} : all_vms(),
-                        "    snat_mode: " + snat + "\n" +
-                            (row.spills ? "    min_share: 1\n" : ""));
+                        "    snat_mode: " + snat + "\n" + (row.spills ? "    min_share: 1\n" : ""));
         rows.push_back(row);
       }
     }
@@ -122,11 +126,14 @@ TEST_P(BalancerLab, CarriesEveryCombination) {
     SCOPED_TRACE(row.name);
     for (const char* client : {"client", "client2"}) {
       SCOPED_TRACE(client);
-      const std::string tags = ask(client, row.port, row.protocol, row.local || row.spills ? 5 : 40);
+      const std::string tags =
+          ask(client, row.port, row.protocol, row.local || row.spills ? 5 : 40);
       if (row.local || row.spills) {
         EXPECT_EQ(tags, std::string(5, row.local ? 'L' : 'C')) << lab.ctl("counters").out;
       } else {
-        EXPECT_EQ(std::count_if(tags.begin(), tags.end(), [](char tag) { return tag < '1' || tag > '8'; }), 0)
+        EXPECT_EQ(std::count_if(tags.begin(), tags.end(),
+                                [](char tag) { return tag < '1' || tag > '8'; }),
+                  0)
             << tags << lab.ctl("counters").out;
         EXPECT_GE(std::set<char>(tags.begin(), tags.end()).size(), 4U) << tags;
       }

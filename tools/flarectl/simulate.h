@@ -19,7 +19,8 @@ struct SimulatedStep {
 
 struct Simulation {
   std::string verdict;  ///< "pass", "vm", "serverless", "reject", "drop", "answer", "unknown"
-  std::string reason;   ///< the word of FLARE_REASONS that the packet would be counted under; empty: unknown
+  std::string
+      reason;  ///< the word of FLARE_REASONS that the packet would be counted under; empty: unknown
   std::string service;  ///< empty: none
   std::string backend;  ///< of the serverless tier; empty: none
   std::string snat;     ///< where the first port that looks free lies; empty: none
