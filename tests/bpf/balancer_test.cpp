@@ -1,6 +1,7 @@
 // What a balancer does that a receiver does not: tiers whose backends may all be gone, records that
 // are lost, clients that keep their address or their backend. The packet fixtures run at both.
-#include <map>
+#include <arpa/inet.h>
+
 #include <set>
 
 #include "receiver_fixture.h"

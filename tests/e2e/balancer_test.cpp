@@ -106,7 +106,7 @@ TEST_P(BalancerLab, CarriesEveryCombination) {
                                              : std::vector<std::string>{"always", "auto"};
   for (const Protocol protocol : {Protocol::kTcp, Protocol::kUdp}) {
     for (const std::string& snat : modes) {
-      for (const std::string& kind : {"remote", "local", "spill"}) {
+      for (const std::string& kind : std::vector<std::string>{"remote", "local", "spill"}) {
         const Row row{std::string(to_text(protocol)) + "-" + snat + "-" + kind,
                       ++port,
                       protocol,

@@ -124,7 +124,7 @@ TEST(PassiveWatch, CountsWhatWasSeenWhileNobodySampled) {
 
 TEST(PassiveWatch, StartsAnewWithCountersThatDo) {
   Seen seen;
-  seen.pass(1, flows(50, 50));
+  seen.pass(1, flows(50, 48, 2));
   seen.now = {};
   seen.pass(1, flows(4, 0));
   seen.pass(10);

@@ -67,7 +67,9 @@ TEST_F(ServiceHealth, OnTrialIsATrickle) {
 }
 
 TEST_F(ServiceHealth, ChangesNoTablesSize) {
-  apply(with({checked()}));
+  ServiceConfig service = checked();
+  service.serverless[1].weight = 3;
+  apply(with({service}));
   const auto before = tables_.table(0);
   judge("198.51.100.1:80", verdict(HealthPhase::kSlowStart, FLARE_BACKEND_ACTIVE, 1));
   EXPECT_EQ(tables_.table(0).size(), before.size());
