@@ -5,7 +5,7 @@ BUILD := build
 JOBS ?= $(shell nproc)
 CMAKE_FLAGS ?=
 
-.PHONY: help packages build demo test test-unit test-bpf e2e bench accuracy robustness keepalive connect lab check fmt vmlinux install clean
+.PHONY: help packages build demo test test-unit test-bpf e2e bench accuracy robustness keepalive connect balance lab check fmt vmlinux install clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## */\1\t/' | \
@@ -56,6 +56,9 @@ keepalive: build ## connections of 1 to 1,000 requests, and moving them under re
 connect: build ## connect() of curl, python and nginx directed: splits, cap, fallback (root, 1 minute)
 	@scripts/install_packages.sh nginx-light python3 curl
 	@scripts/connect.sh $(BUILD)
+
+balance: build ## new flows over a balancer's backends: weights, least against hash, changes (root, 2 minutes)
+	@scripts/balance.sh $(BUILD)
 
 lab: build ## set up the lab's namespaces and leave them there; scripts/lab.sh down removes them (root)
 	@scripts/lab.sh up
