@@ -5,7 +5,7 @@ BUILD := build
 JOBS ?= $(shell nproc)
 CMAKE_FLAGS ?=
 
-.PHONY: help packages build demo test test-unit test-bpf e2e bench accuracy robustness keepalive connect balance lab check fmt vmlinux install clean
+.PHONY: help packages build demo test test-unit test-bpf e2e bench accuracy robustness keepalive connect balance disruption lab check fmt vmlinux install clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## */\1\t/' | \
@@ -59,6 +59,9 @@ connect: build ## connect() of curl, python and nginx directed: splits, cap, fal
 
 balance: build ## new flows over a balancer's backends: weights, least against hash, changes (root, 2 minutes)
 	@scripts/balance.sh $(BUILD)
+
+disruption: build ## open connections through a balancer while backends, agent and maps change (root, 2 minutes)
+	@scripts/disruption.sh $(BUILD)
 
 lab: build ## set up the lab's namespaces and leave them there; scripts/lab.sh down removes them (root)
 	@scripts/lab.sh up
