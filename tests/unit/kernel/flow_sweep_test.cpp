@@ -48,6 +48,7 @@ class FlowSweepTest : public LoadedTest {
     forward.created_ns = kNow - 5000 * kSecond;
     forward.seen_ns = kNow - age_s * kSecond;
     forward.service_id = 1;
+    forward.tier = FLARE_TIER_SERVERLESS;
     forward.backend_id = 5;
     forward.flags = static_cast<__u8>(flags | (embryo ? 0 : FLARE_FLOW_COUNTED));
     flare_flow reverse = forward;
