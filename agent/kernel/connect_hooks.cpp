@@ -3,6 +3,8 @@
 #include <bpf/libbpf.h>
 
 #include <cerrno>
+#include <numeric>
+#include <vector>
 
 #include "flare_sock.skel.h"
 #include "kernel/pin_dir.h"
@@ -87,10 +89,10 @@ Result<bool> ConnectHooks::detach(const fs::path& cgroup) {
   auto removed = state_->pins.remove(cgroup);
   if (!removed) return removed.error();
   if (*removed == 0) return false;
-  for (std::uint32_t id = 0; id < state_->maps.services_max(); ++id) {
-    auto forgotten = state_->maps.forget_sock_flows(id);
-    if (!forgotten) return forgotten.error();
-  }
+  std::vector<std::uint32_t> all(state_->maps.services_max());
+  std::iota(all.begin(), all.end(), 0U);
+  auto forgotten = state_->maps.forget_sock_flows(all);
+  if (!forgotten) return forgotten.error();
   return true;
 }
 

@@ -101,6 +101,13 @@ Result<bool> MapHandle::take(const void* key, void* value) const {
                  "write access to its pin, i.e. root");
 }
 
+Result<void> MapHandle::update_batch(const void* keys, const void* values,
+                                     std::size_t count) const {
+  auto written = static_cast<__u32>(count);
+  if (bpf_map_update_batch(fd_.get(), keys, values, &written, nullptr) == 0) return {};
+  return refused("cannot write " + described(name_), errno, "write access to its pin, i.e. root");
+}
+
 Result<std::uint32_t> MapHandle::lookup_batch(bool first, void* cursor, void* keys, void* values,
                                               std::uint32_t room, bool* last) const {
   std::uint32_t count = room;

@@ -57,6 +57,9 @@ class MapHandle {
   /// Erases a hash's entry and copies what it held at that moment; false where there was none.
   Result<bool> take(const void* key, void* value) const;
 
+  /// Sets `count` keys, which lie one after the other, as their values do. Where it fails, some may
+  /// be set.
+  Result<void> update_batch(const void* keys, const void* values, std::size_t count) const;
   /// One step of a batch walk. `cursor` is opaque (at least max(key size, 8) bytes) and `first`
   /// says that it holds nothing yet. Returns how many entries were copied; `*last` says the walk is
   /// over.

@@ -187,20 +187,22 @@ flare_backend_load Maps::backend_load_total(std::uint32_t backend_id) const {
 }
 
 /// The generation first: what ends from then on is not taken off counts that are 0.
-Result<void> Maps::forget_sock_flows(std::uint32_t service_id) const {
-  const flare_sock_load open = sock_loads.read(service_id);
-  sock_loads.add(service_id, &flare_sock_load::generation, 1);
-  sock_loads.visit(service_id, [](flare_sock_load& load) {
-    for (__u64& tier : load.in_flight) std::atomic_ref(tier).store(0, std::memory_order_relaxed);
-    std::atomic_ref(load.active).store(0, std::memory_order_relaxed);
-  });
-  admission.add(service_id, &flare_admission::vanished, open.in_flight[0] + open.in_flight[1]);
-  auto entries = backend_entries();
-  if (!entries) return entries.error();
-  for (const BackendEntry& entry : *entries) {
-    if (entry.backend.service_id == service_id) sock_backend_loads.clear(entry.id);
+Result<void> Maps::forget_sock_flows(std::span<const std::uint32_t> service_ids) const {
+  std::vector<bool> forgotten(services_max());
+  for (const std::uint32_t id : service_ids) {
+    forgotten[id] = true;
+    const flare_sock_load open = sock_loads.read(id);
+    sock_loads.add(id, &flare_sock_load::generation, 1);
+    sock_loads.visit(id, [](flare_sock_load& load) {
+      for (__u64& tier : load.in_flight) std::atomic_ref(tier).store(0, std::memory_order_relaxed);
+      std::atomic_ref(load.active).store(0, std::memory_order_relaxed);
+    });
+    admission.add(id, &flare_admission::vanished, open.in_flight[0] + open.in_flight[1]);
   }
-  return {};
+  return backends.for_each([&](std::uint32_t id, const flare_backend& backend) {
+    const bool used = backend.port != 0 && backend.service_id < forgotten.size();
+    if (used && forgotten[backend.service_id]) sock_backend_loads.clear(id);
+  });
 }
 
 flare_histogram Maps::latency(std::uint32_t service_id, flare_tier tier, flare_latency kind) const {

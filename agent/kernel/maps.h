@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -71,9 +72,9 @@ struct Maps {
   flare_admission admission_total(std::uint32_t service_id) const;
   /// The same of `backend_loads`.
   flare_backend_load backend_load_total(std::uint32_t backend_id) const;
-  /// Begins what connect() hooks have open of a service anew, at 0: their flows that are open end
-  /// uncounted, and their requests count as vanished.
-  Result<void> forget_sock_flows(std::uint32_t service_id) const;
+  /// Begins what connect() hooks have open of these services anew, at 0: their flows that are open
+  /// end uncounted, and their requests count as vanished. One walk over all backends.
+  Result<void> forget_sock_flows(std::span<const std::uint32_t> service_ids) const;
   /// What a tier's requests, or handshakes, took.
   flare_histogram latency(std::uint32_t service_id, flare_tier tier, flare_latency kind) const;
   /// Starts the counts of a service or backend id that is given to somebody else at 0.

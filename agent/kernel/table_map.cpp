@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <numeric>
 
@@ -43,6 +44,16 @@ Result<UniqueFd> make_inner(std::span<const std::uint32_t> slots) {
   return fd;
 }
 
+Result<void> check_slots(const Selection& table) {
+  if (!table.slots.empty() && table.slots.size() <= FLARE_TABLE_SLOTS_MAX) return {};
+  return Error("cannot publish " + described(table.service_id, table.tier) + ": " +
+               std::to_string(table.slots.size()) + " slots, not 1 to " +
+               std::to_string(FLARE_TABLE_SLOTS_MAX));
+}
+
+/// Each table is a descriptor until it is published.
+constexpr std::size_t kAtOnce = 256;
+
 }  // namespace
 
 Result<TableMap> TableMap::adopt(MapHandle handle) {
@@ -62,16 +73,30 @@ Result<TableMap> TableMap::open(const std::filesystem::path& pin, Access access)
 
 Result<void> TableMap::publish(std::uint32_t service_id, flare_tier tier,
                                std::span<const std::uint32_t> slots) const {
-  if (slots.empty() || slots.size() > FLARE_TABLE_SLOTS_MAX) {
-    return Error("cannot publish " + described(service_id, tier) + ": " +
-                 std::to_string(slots.size()) + " slots, not 1 to " +
-                 std::to_string(FLARE_TABLE_SLOTS_MAX));
+  const Selection table{service_id, tier, slots};
+  return publish(std::span(&table, 1));
+}
+
+Result<void> TableMap::publish(std::span<const Selection> tables) const {
+  for (; !tables.empty(); tables = tables.subspan(std::min(kAtOnce, tables.size()))) {
+    std::vector<std::uint32_t> places;
+    std::vector<UniqueFd> inner;
+    std::vector<int> fds;
+    for (const Selection& table : tables.first(std::min(kAtOnce, tables.size()))) {
+      auto fits = check_slots(table);
+      if (!fits) return fits.error();
+      auto made = make_inner(table.slots);
+      if (!made) {
+        return made.error().within("cannot publish " + described(table.service_id, table.tier));
+      }
+      places.push_back(place_of(table.service_id, table.tier));
+      fds.push_back(made->get());
+      inner.push_back(*std::move(made));
+    }
+    auto updated = handle_.update_batch(places.data(), fds.data(), places.size());
+    if (!updated) return updated.error();
   }
-  auto inner = make_inner(slots);
-  if (!inner) return inner.error().within("cannot publish " + described(service_id, tier));
-  std::uint32_t place = place_of(service_id, tier);
-  int fd = inner->get();
-  return handle_.update(&place, &fd, MapUpdate::kAny);
+  return {};
 }
 
 Result<void> TableMap::withdraw(std::uint32_t service_id, flare_tier tier) const {

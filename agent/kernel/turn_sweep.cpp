@@ -136,9 +136,11 @@ TurnReport sweep_turns(const Maps& maps, std::uint64_t now_ns, std::uint64_t sil
   return report;
 }
 
-void forget_turns(const Maps& maps, std::uint32_t service_id) {
-  for_each_turn(maps, [service_id](flare_turn& turn) {
-    if (turn.service_id != service_id) return;
+void forget_turns(const Maps& maps, std::span<const std::uint32_t> service_ids) {
+  std::vector<bool> forgotten(maps.services_max());
+  for (const std::uint32_t id : service_ids) forgotten[id] = true;
+  for_each_turn(maps, [&forgotten](flare_turn& turn) {
+    if (turn.service_id >= forgotten.size() || !forgotten[turn.service_id]) return;
     std::atomic_ref(turn.open_ns).store(0, std::memory_order_relaxed);
     std::atomic_ref(turn.streams).store(0, std::memory_order_relaxed);
     std::atomic_ref(turn.tag).store(0, std::memory_order_relaxed);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "kernel/maps.h"
@@ -24,7 +25,7 @@ struct TurnReport {
 /// `maps` must be open for writing. Changes are atomic against the datapath's.
 TurnReport sweep_turns(const Maps& maps, std::uint64_t now_ns, std::uint64_t silence_ns);
 
-/// Frees the slots of a service id that is given to somebody else.
-void forget_turns(const Maps& maps, std::uint32_t service_id);
+/// Frees the slots of service ids that are given to somebody else, in one walk.
+void forget_turns(const Maps& maps, std::span<const std::uint32_t> service_ids);
 
 }  // namespace flare

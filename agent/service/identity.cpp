@@ -24,26 +24,31 @@ std::string_view name_of(const flare_service_info& info) {
   return {info.name, ::strnlen(info.name, sizeof(info.name))};
 }
 
-/// The id that `service` has in the maps, by name or else by frontend.
-std::optional<std::uint32_t> known_id(const ServiceConfig& service, const Known& known,
-                                      const std::set<std::uint32_t>& taken) {
-  for (std::uint32_t id = 0; id < known.infos.size(); ++id) {
-    if (name_of(known.infos[id]) == service.name && !taken.contains(id)) return id;
-  }
-  const flare_service_key key = key_of(service);
-  for (const auto& [other, value] : known.services) {
-    if (same_key(other, key) && value.id < known.infos.size() && !taken.contains(value.id)) {
-      return value.id;
+/// Ids that services have in the maps, by name or else by frontend.
+class ServiceIds {
+ public:
+  explicit ServiceIds(const Known& known) : services_(known), ids_(known.infos.size()) {
+    for (std::uint32_t id = 0; id < known.infos.size(); ++id) {
+      by_name_.emplace(name_of(known.infos[id]), id);
     }
   }
-  return std::nullopt;
-}
 
-/// Whether another service of the configuration has a better claim to an id: its own name.
-bool is_named(const Config& config, std::string_view name) {
-  return std::any_of(config.services.begin(), config.services.end(),
-                     [name](const ServiceConfig& service) { return service.name == name; });
-}
+  std::optional<std::uint32_t> find(const ServiceConfig& service,
+                                    const std::set<std::uint32_t>& taken) const {
+    const auto [first, last] = by_name_.equal_range(service.name);
+    for (auto named = first; named != last; ++named) {
+      if (!taken.contains(named->second)) return named->second;
+    }
+    const flare_service* value = services_.at(key_of(service));
+    if (value != nullptr && value->id < ids_ && !taken.contains(value->id)) return value->id;
+    return std::nullopt;
+  }
+
+ private:
+  KnownServices services_;
+  std::size_t ids_;
+  std::multimap<std::string_view, std::uint32_t> by_name_;  ///< those of one name by id
+};
 
 using BackendKey = std::tuple<std::uint32_t, std::uint32_t, Endpoint>;  ///< service, tier
 
@@ -89,13 +94,17 @@ Result<void> assign_services(const Config& config, const Known& known,
   for (std::uint32_t id = 0; id < known.infos.size(); ++id) {
     if (!name_of(known.infos[id]).empty()) busy.insert(id);
   }
+  std::set<std::string_view> names;
+  for (const ServiceConfig& service : config.services) names.insert(service.name);
+  const ServiceIds ids(known);
   std::vector<bool> done(config.services.size());
   for (std::size_t i = 0; i < config.services.size(); ++i) {
-    const auto id = known_id(config.services[i], known, taken);
+    const auto id = ids.find(config.services[i], taken);
     if (!id) continue;
-    // A service that took over another's frontend must not take its id as well.
+    // A service that took over another's frontend must not take its id as well: the other, which
+    // is still configured, has a better claim to it.
     const std::string_view owner = name_of(known.infos[*id]);
-    if (owner != config.services[i].name && is_named(config, owner)) continue;
+    if (owner != config.services[i].name && names.contains(owner)) continue;
     identities[i].id = *id;
     taken.insert(*id);
     done[i] = true;
@@ -141,6 +150,27 @@ flare_service_key key_of(const ServiceConfig& service) {
 
 bool same_key(const flare_service_key& a, const flare_service_key& b) {
   return std::memcmp(&a, &b, sizeof(a)) == 0;
+}
+
+bool ServiceKeyLess::operator()(const flare_service_key& a, const flare_service_key& b) const {
+  return std::memcmp(&a, &b, sizeof(a)) < 0;
+}
+
+KnownServices::KnownServices(const Known& known) {
+  for (const auto& [key, value] : known.services) {
+    by_key_.emplace(key, &value);
+    by_id_.emplace(value.id, &value);
+  }
+}
+
+const flare_service* KnownServices::at(const flare_service_key& key) const {
+  const auto found = by_key_.find(key);
+  return found == by_key_.end() ? nullptr : found->second;
+}
+
+const flare_service* KnownServices::of(std::uint32_t id) const {
+  const auto found = by_id_.find(id);
+  return found == by_id_.end() ? nullptr : found->second;
 }
 
 Result<std::vector<ServiceIdentity>> assign_identities(const Config& config, const Known& known) {

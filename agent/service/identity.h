@@ -4,6 +4,8 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
+#include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
@@ -37,6 +39,24 @@ Result<Known> read_known(const Tables& tables);
 
 flare_service_key key_of(const ServiceConfig& service);
 bool same_key(const flare_service_key& a, const flare_service_key& b);
+
+struct ServiceKeyLess {
+  bool operator()(const flare_service_key& a, const flare_service_key& b) const;
+};
+
+/// The services that stand in the maps, by key and by id. `known` outlives it.
+class KnownServices {
+ public:
+  explicit KnownServices(const Known& known);
+  /// What stands under `key`; nullptr: nothing.
+  const flare_service* at(const flare_service_key& key) const;
+  /// What service `id` has, under whatever frontend.
+  const flare_service* of(std::uint32_t id) const;
+
+ private:
+  std::map<flare_service_key, const flare_service*, ServiceKeyLess> by_key_;
+  std::unordered_map<std::uint32_t, const flare_service*> by_id_;
+};
 
 /// An id for each service and backend of `config`, in its order. A service keeps the id of its
 /// name, else of its frontend; a backend the id of its service, tier and address. A new one gets

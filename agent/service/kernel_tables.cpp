@@ -41,10 +41,19 @@ Result<void> KernelTables::put_backend(std::uint32_t backend_id, const flare_bac
   return maps_.backends.update(backend_id, backend);
 }
 
-Result<void> KernelTables::put_table(std::uint32_t service_id, flare_tier tier,
-                                     std::span<const std::uint32_t> slots) {
-  if (slots.empty()) return maps_.tables.withdraw(service_id, tier);
-  return maps_.tables.publish(service_id, tier, slots);
+Result<void> KernelTables::put_tables(std::span<const TableWrite> tables) {
+  std::vector<Selection> filled;
+  for (const auto& [service_id, tier, slots] : tables) {
+    if (!slots.empty()) filled.push_back({service_id, tier, slots});
+  }
+  auto published = maps_.tables.publish(filled);
+  if (!published) return published.error();
+  for (const auto& [service_id, tier, slots] : tables) {
+    if (!slots.empty()) continue;
+    auto withdrawn = maps_.tables.withdraw(service_id, tier);
+    if (!withdrawn) return withdrawn.error();
+  }
+  return {};
 }
 
 flare_settings KernelTables::settings() const {
@@ -94,11 +103,12 @@ void KernelTables::set_reported(std::uint32_t service_id, std::uint64_t in_fligh
   maps_.admission.set(service_id, &flare_admission::reported, in_flight);
 }
 
-void KernelTables::clear_service(std::uint32_t service_id) {
-  maps_.clear_service_counters(service_id);
-  static_cast<void>(maps_.forget_sock_flows(service_id));
-  maps_.admission.clear(service_id);
-  forget_turns(maps_, service_id);
+void KernelTables::clear_services(std::span<const std::uint32_t> service_ids) {
+  if (service_ids.empty()) return;
+  for (const std::uint32_t id : service_ids) maps_.clear_service_counters(id);
+  static_cast<void>(maps_.forget_sock_flows(service_ids));
+  for (const std::uint32_t id : service_ids) maps_.admission.clear(id);
+  forget_turns(maps_, service_ids);
 }
 
 void KernelTables::clear_backend(std::uint32_t backend_id) {

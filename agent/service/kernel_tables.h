@@ -20,8 +20,7 @@ class KernelTables final : public Tables {
   Result<void> put_info(std::uint32_t service_id, const flare_service_info& info) override;
   flare_backend backend(std::uint32_t backend_id) const override;
   Result<void> put_backend(std::uint32_t backend_id, const flare_backend& backend) override;
-  Result<void> put_table(std::uint32_t service_id, flare_tier tier,
-                         std::span<const std::uint32_t> slots) override;
+  Result<void> put_tables(std::span<const TableWrite> tables) override;
   flare_settings settings() const override;
   Result<void> put_settings(const flare_settings& settings) override;
   Result<std::vector<flare_prefix>> chain_sources() const override;
@@ -32,7 +31,7 @@ class KernelTables final : public Tables {
   flare_admission admission(std::uint32_t service_id) const override;
   flare_backend_load backend_load(std::uint32_t backend_id) const override;
   void set_reported(std::uint32_t service_id, std::uint64_t in_flight) override;
-  void clear_service(std::uint32_t service_id) override;
+  void clear_services(std::span<const std::uint32_t> service_ids) override;
   void clear_backend(std::uint32_t backend_id) override;
   Result<void> add_spill_event(const flare_spill_event& event) override;
   std::uint64_t last_beat_ns() const override;

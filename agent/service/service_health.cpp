@@ -67,6 +67,7 @@ Result<void> ServiceSet::set_health(const std::string& name, flare_tier tier,
                                     const Verdicts& verdicts) {
   auto service = find(name);
   if (!service) return service.error();
+  if ((*service)->is_put && (*service)->health[tier] == verdicts) return {};
   (*service)->health[tier] = verdicts;
   return put_service(**service);
 }

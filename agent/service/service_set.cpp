@@ -28,22 +28,6 @@ std::string_view state_word(std::uint8_t state) {
   }
 }
 
-/// The value that stands in the maps under `key`.
-const flare_service* value_at(const Known& known, const flare_service_key& key) {
-  for (const auto& [other, value] : known.services) {
-    if (same_key(other, key)) return &value;
-  }
-  return nullptr;
-}
-
-/// The value of service `id`, under whatever frontend.
-const flare_service* value_of(const Known& known, std::uint32_t id) {
-  for (const auto& [other, value] : known.services) {
-    if (value.id == id) return &value;
-  }
-  return nullptr;
-}
-
 std::uint64_t to_ns(std::chrono::milliseconds duration) {
   return static_cast<std::uint64_t>(std::chrono::nanoseconds(duration).count());
 }
@@ -53,18 +37,28 @@ std::uint64_t flow_life_ns(const Config& config) {
   return to_ns(std::max(config.timeouts.tcp_established, config.timeouts.udp_replied));
 }
 
-/// The VM tier's backends of a service that goes; nullopt where they went before.
-std::optional<std::vector<BackendIdentity>> vm_backends_of(const Known& known,
-                                                           const flare_service& service) {
-  std::vector<BackendIdentity> backends;
-  for (std::uint32_t id = 1; id < known.backends.size(); ++id) {
-    const flare_backend& backend = known.backends[id];
-    const bool vm = backend.port != 0 && backend.tier == FLARE_TIER_VM;
-    if (vm && backend.service_id == service.id) backends.push_back({id, backend.generation, false});
+/// Where flows that were translated to the VM tier may be alive, of services that go.
+class VmBackends {
+ public:
+  explicit VmBackends(const Known& known) {
+    for (std::uint32_t id = 1; id < known.backends.size(); ++id) {
+      const flare_backend& backend = known.backends[id];
+      if (backend.port == 0 || backend.tier != FLARE_TIER_VM) continue;
+      by_service_[backend.service_id].push_back({id, backend.generation, false});
+    }
   }
-  if (backends.empty() && service.placement != FLARE_PLACEMENT_RECEIVER) return std::nullopt;
-  return backends;
-}
+
+  /// nullopt where they went before.
+  std::optional<std::vector<BackendIdentity>> of(const flare_service& service) const {
+    const auto found = by_service_.find(service.id);
+    if (found != by_service_.end()) return found->second;
+    if (service.placement != FLARE_PLACEMENT_RECEIVER) return std::nullopt;
+    return std::vector<BackendIdentity>{};
+  }
+
+ private:
+  std::unordered_map<std::uint32_t, std::vector<BackendIdentity>> by_service_;
+};
 
 /// Connections a second in the unit of the maps.
 std::uint64_t to_mcps(double per_second) {
@@ -91,7 +85,10 @@ Result<void> ServiceSet::apply(const Config& config, SavedState state, std::uint
   state_ = state_before;
   if (!started_) return brought.error();
   // Some tables may be the new ones by now.
-  for (Managed& service : services_) service.tables = {};
+  for (Managed& service : services_) {
+    service.tables = {};
+    service.is_put = false;
+  }
   auto undone = bring(config_, now_ns);
   if (undone) return Error(brought.error().message() + "; the configuration before is in force");
   return Error(brought.error().message() + "; and going back failed: " + undone.error().message());
@@ -108,26 +105,31 @@ Result<void> ServiceSet::bring(const Config& config, std::uint64_t now_ns) {
   auto sources = add_chain_sources(config);
   if (!sources) return sources.error();
 
+  const KnownServices standing(*known);
   std::vector<Managed> next;
+  std::vector<std::uint32_t> fresh;
   next.reserve(config.services.size());
   for (std::size_t i = 0; i < config.services.size(); ++i) {
-    next.push_back(prepare(config.services[i], (*identities)[i], *known, now_ns));
+    next.push_back(prepare(config.services[i], (*identities)[i], *known, standing, now_ns));
+    if (next.back().identity.fresh) fresh.push_back(next.back().identity.id);
   }
-  for (Managed& service : next) {
-    if (service.identity.fresh) tables_.clear_service(service.identity.id);
-    service.wanted_share =
-        std::max(service.wanted_share, share_from_fraction(service.config.min_share));
-    auto put = put_service(service);
-    if (!put) return put.error();
-  }
+  tables_.clear_services(fresh);
+  auto put = put_services(next);
+  if (!put) return put.error();
   auto dropped = drop_chain_sources(config);
   if (!dropped) return dropped.error();
   auto retired = retire(*known, next, now_ns);
   if (!retired) return retired.error();
   auto cleared = clear_unused(*known, next);
   if (!cleared) return cleared.error();
-  services_ = std::move(next);
+  manage(std::move(next));
   return {};
+}
+
+void ServiceSet::manage(std::vector<Managed> services) {
+  services_ = std::move(services);
+  by_name_.clear();
+  for (std::size_t i = 0; i < services_.size(); ++i) by_name_[services_[i].config.name] = i;
 }
 
 /// What was learned before, by this agent or by an earlier one; else what the configuration says.
@@ -165,15 +167,15 @@ void ServiceSet::adopt_learned(Managed& service, const flare_service_info& old,
 }
 
 const ServiceSet::Managed* ServiceSet::running(std::uint32_t id, std::string_view name) const {
-  for (const Managed& service : services_) {
-    if (service.identity.id == id && service.config.name == name) return &service;
-  }
-  return nullptr;
+  const auto found = by_name_.find(std::string(name));
+  if (found == by_name_.end()) return nullptr;
+  const Managed& service = services_[found->second];
+  return service.identity.id == id ? &service : nullptr;
 }
 
 ServiceSet::Managed ServiceSet::prepare(const ServiceConfig& config,
                                         const ServiceIdentity& identity, const Known& known,
-                                        std::uint64_t now_ns) const {
+                                        const KnownServices& standing, std::uint64_t now_ns) const {
   const flare_service_info& old = known.infos[identity.id];
   Managed service;
   if (const Managed* same = running(identity.id, config.name)) {
@@ -187,8 +189,9 @@ ServiceSet::Managed ServiceSet::prepare(const ServiceConfig& config,
   service.config = config;
   service.identity = identity;
   service.key = key_of(config);
-  const flare_service* here = value_at(known, service.key);
-  const flare_service* elsewhere = identity.fresh ? nullptr : value_of(known, identity.id);
+  service.wanted_share = std::max(service.wanted_share, share_from_fraction(config.min_share));
+  const flare_service* here = standing.at(service.key);
+  const flare_service* elsewhere = identity.fresh ? nullptr : standing.of(identity.id);
   service.in_maps = here != nullptr;
   service.value = here != nullptr ? *here : elsewhere != nullptr ? *elsewhere : flare_service{};
   service.steering = service.value.steering;
@@ -257,11 +260,18 @@ Result<void> ServiceSet::publish(Managed& service) {
 
 Result<void> ServiceSet::retire(const Known& known, const std::vector<Managed>& kept,
                                 std::uint64_t now_ns) {
-  const auto is_kept = [&kept](const flare_service_key& key) {
-    return std::any_of(kept.begin(), kept.end(),
-                       [&key](const Managed& one) { return same_key(one.key, key); });
-  };
+  std::set<flare_service_key, ServiceKeyLess> kept_keys;
+  std::set<std::uint32_t> kept_ids;
+  for (const Managed& service : kept) {
+    kept_keys.insert(service.key);
+    kept_ids.insert(service.identity.id);
+  }
+  const auto is_kept = [&](const flare_service_key& key) { return kept_keys.contains(key); };
   std::erase_if(retired_, [&](const Retired& one) { return is_kept(one.key); });
+  std::set<flare_service_key, ServiceKeyLess> listed;
+  for (const Retired& one : retired_) listed.insert(one.key);
+  const VmBackends backends(known);
+  std::vector<TableWrite> withdrawn;
   for (const auto& [key, value] : known.services) {
     if (is_kept(key)) continue;
     flare_service rest = compose_retired(value);
@@ -270,19 +280,14 @@ Result<void> ServiceSet::retire(const Known& known, const std::vector<Managed>& 
       auto put = tables_.put_service(key, rest);
       if (!put) return put.error().within("retired service");
     }
-    const bool listed = std::any_of(retired_.begin(), retired_.end(),
-                                    [&key](const Retired& one) { return same_key(one.key, key); });
-    if (listed) continue;
-    const bool id_is_kept = std::any_of(kept.begin(), kept.end(), [&value](const Managed& service) {
-      return service.identity.id == value.id;
-    });
-    retired_.push_back({key, value.id, now_ns, vm_backends_of(known, value)});
-    if (id_is_kept) continue;  // under another frontend now, with tables of its own
-    for (const flare_tier tier : kTiers) {
-      auto withdrawn = tables_.put_table(value.id, tier, {});
-      if (!withdrawn) return withdrawn.error().within("tables of a retired service");
-    }
+    if (listed.contains(key)) continue;
+    retired_.push_back({key, value.id, now_ns, backends.of(value)});
+    // One that is kept is under another frontend now, with tables of its own.
+    if (kept_ids.contains(value.id)) continue;
+    for (const flare_tier tier : kTiers) withdrawn.push_back({value.id, tier, {}});
   }
+  auto put = tables_.put_tables(withdrawn);
+  if (!put) return put.error().within("tables of retired services");
   return {};
 }
 
@@ -466,9 +471,10 @@ Result<std::pair<std::string, std::string>> ServiceSet::drain(std::string_view n
 }
 
 Result<ServiceSet::Managed*> ServiceSet::find(std::string_view name) {
+  const auto found = by_name_.find(std::string(name));
+  if (found != by_name_.end()) return &services_[found->second];
   std::string known;
-  for (Managed& service : services_) {
-    if (service.config.name == name) return &service;
+  for (const Managed& service : services_) {
     known += (known.empty() ? "" : ", ") + service.config.name;
   }
   return Error("there is no service '" + std::string(name) +

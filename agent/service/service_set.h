@@ -5,8 +5,11 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/log.h"
@@ -108,6 +111,7 @@ class ServiceSet final : public HealthSink {
     std::uint16_t steering = 0;  ///< flare_service.steering
     std::uint64_t steered_share = 0;
     std::array<Verdicts, FLARE_TIERS_COUNT> health;
+    bool is_put = false;  ///< all of it stands in the maps
   };
   struct Retired {
     flare_service_key key{};
@@ -121,7 +125,8 @@ class ServiceSet final : public HealthSink {
 
   Result<void> bring(const Config& config, std::uint64_t now_ns);
   Managed prepare(const ServiceConfig& config, const ServiceIdentity& identity, const Known& known,
-                  std::uint64_t now_ns) const;
+                  const KnownServices& standing, std::uint64_t now_ns) const;
+  void manage(std::vector<Managed> services);
   std::uint64_t capacity_at_start(const ServiceConfig& config, const ServiceIdentity& identity,
                                   const flare_service_info& old) const;
   void adopt_learned(Managed& service, const flare_service_info& old, std::uint64_t now_ns) const;
@@ -134,10 +139,13 @@ class ServiceSet final : public HealthSink {
   Result<void> end_plain_replies(std::uint64_t now_ns);
   Result<void> add_chain_sources(const Config& config);
   Result<void> drop_chain_sources(const Config& config);
-  Result<void> put_service(Managed& service);
+  Result<void> put_services(std::span<Managed> services);
+  Result<void> put_together(std::span<Managed> services);
+  Result<void> put_service(Managed& service) { return put_services({&service, 1}); }
   Result<void> put_backends(const Managed& service);
   TierTables tables_of(const Managed& service) const;
-  Result<void> put_table(Managed& service, flare_tier tier, std::vector<std::uint32_t> table);
+  Result<void> put_tables(std::span<Managed> services, std::span<const TierTables> tables,
+                          bool empty);
   Result<void> publish(Managed& service);
   Result<void> retire(const Known& known, const std::vector<Managed>& kept, std::uint64_t now_ns);
   Result<void> clear_unused(const Known& known, const std::vector<Managed>& kept);
@@ -164,6 +172,7 @@ class ServiceSet final : public HealthSink {
   HostAddresses host_;
   std::uint64_t plain_until_ns_ = 0;  ///< flows of a configuration before may need it; 0: unbound
   std::vector<Managed> services_;
+  std::unordered_map<std::string, std::size_t> by_name_;  ///< index in services_
   std::vector<Retired> retired_;
 };
 

@@ -8,6 +8,9 @@
 namespace flare {
 namespace {
 
+/// What publishing a table waits for is shared by so many services.
+constexpr std::size_t kPutTogether = 256;
+
 template <typename Value>
 bool same_bytes(const Value& a, const Value& b) {
   return std::memcmp(&a, &b, sizeof(Value)) == 0;
@@ -71,21 +74,35 @@ Result<void> ServiceSet::drop_chain_sources(const Config& config) {
   return {};
 }
 
+Result<void> ServiceSet::put_services(std::span<Managed> services) {
+  while (!services.empty()) {
+    const std::size_t count = std::min(kPutTogether, services.size());
+    auto put = put_together(services.first(count));
+    if (!put) return put.error();
+    services = services.subspan(count);
+  }
+  return {};
+}
+
 /// A table with slots is there before the service that reads it; an empty one comes after it.
-Result<void> ServiceSet::put_service(Managed& service) {
-  auto backends = put_backends(service);
-  if (!backends) return backends.error();
-  TierTables tables = tables_of(service);
-  for (const bool before : {true, false}) {
-    for (const flare_tier tier : kTiers) {
-      if (tables[tier].empty() == before) continue;
-      auto put = put_table(service, tier, tables[tier]);
-      if (!put) return put.error();
-    }
-    if (!before) break;
+Result<void> ServiceSet::put_together(std::span<Managed> services) {
+  std::vector<TierTables> tables;
+  tables.reserve(services.size());
+  for (Managed& service : services) {
+    service.is_put = false;
+    auto backends = put_backends(service);
+    if (!backends) return backends.error();
+    tables.push_back(tables_of(service));
+  }
+  auto filled = put_tables(services, tables, false);
+  if (!filled) return filled.error();
+  for (Managed& service : services) {
     auto published = publish(service);
     if (!published) return published.error();
   }
+  auto emptied = put_tables(services, tables, true);
+  if (!emptied) return emptied.error();
+  for (Managed& service : services) service.is_put = true;
   return {};
 }
 
@@ -129,12 +146,29 @@ ServiceSet::TierTables ServiceSet::tables_of(const Managed& service) const {
   return tables;
 }
 
-Result<void> ServiceSet::put_table(Managed& service, flare_tier tier,
-                                   std::vector<std::uint32_t> table) {
-  if (service.tables[tier] == table) return {};
-  auto put = tables_.put_table(service.identity.id, tier, table);
-  if (!put) return put.error().within("table of service '" + service.config.name + "'");
-  service.tables[tier] = std::move(table);
+/// Those that are empty, or those that are not, where they change.
+Result<void> ServiceSet::put_tables(std::span<Managed> services, std::span<const TierTables> tables,
+                                    bool empty) {
+  std::vector<TableWrite> writes;
+  std::vector<std::size_t> owners;
+  for (std::size_t i = 0; i < services.size(); ++i) {
+    for (const flare_tier tier : kTiers) {
+      const std::vector<std::uint32_t>& table = tables[i][tier];
+      if (table.empty() != empty || services[i].tables[tier] == table) continue;
+      writes.push_back({services[i].identity.id, tier, table});
+      owners.push_back(i);
+    }
+  }
+  // Which of them are published is not known where not all are.
+  for (std::size_t w = 0; w < writes.size(); ++w) {
+    services[owners[w]].tables[writes[w].tier] = std::nullopt;
+  }
+  auto put = tables_.put_tables(writes);
+  if (!put) return put.error();
+  for (std::size_t w = 0; w < writes.size(); ++w) {
+    const flare_tier tier = writes[w].tier;
+    services[owners[w]].tables[tier] = tables[owners[w]][tier];
+  }
   return {};
 }
 

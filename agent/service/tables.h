@@ -18,6 +18,13 @@ struct RequestTimes {
   std::uint64_t sum_ns = 0;
 };
 
+/// A tier's table of a service; no slots take it away.
+struct TableWrite {
+  std::uint32_t service_id = 0;
+  flare_tier tier = FLARE_TIER_VM;
+  std::span<const std::uint32_t> slots;
+};
+
 /// One writer's view of the maps of include/flare/abi.h. Each write takes effect whole or not.
 class Tables {
  public:
@@ -38,9 +45,9 @@ class Tables {
   virtual flare_backend backend(std::uint32_t backend_id) const = 0;
   virtual Result<void> put_backend(std::uint32_t backend_id, const flare_backend& backend) = 0;
 
-  /// Publishes a tier's table of a service; no slots take it away.
-  virtual Result<void> put_table(std::uint32_t service_id, flare_tier tier,
-                                 std::span<const std::uint32_t> slots) = 0;
+  /// Publishes tables. Together they cost one wait for the datapath's readers, which each alone
+  /// would cost. Where it fails, some may be published.
+  virtual Result<void> put_tables(std::span<const TableWrite> tables) = 0;
   virtual flare_settings settings() const = 0;
   virtual Result<void> put_settings(const flare_settings& settings) = 0;
 
@@ -56,8 +63,8 @@ class Tables {
   virtual flare_backend_load backend_load(std::uint32_t backend_id) const = 0;
   /// What the service says that it has in flight.
   virtual void set_reported(std::uint32_t service_id, std::uint64_t in_flight) = 0;
-  /// Starts counts and limits of an id that gets a new owner at 0.
-  virtual void clear_service(std::uint32_t service_id) = 0;
+  /// Starts counts and limits of ids that get new owners at 0.
+  virtual void clear_services(std::span<const std::uint32_t> service_ids) = 0;
   virtual void clear_backend(std::uint32_t backend_id) = 0;
 
   /// Adds an event to the ring, with the number after the newest.

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <array>
 #include <cerrno>
 #include <thread>
 
@@ -223,7 +224,7 @@ TEST_F(End, RecountsOfPacketsLeaveItAlone) {
 TEST_F(End, OfAServiceThatWasForgottenIsNotCounted) {
   const Server instance(cloud(Wording::kV4));
   UniqueFd old = open();
-  ASSERT_TRUE(maps().forget_sock_flows(kService));
+  ASSERT_TRUE(maps().forget_sock_flows(std::array{kService}));
   EXPECT_EQ(open_counts(), nothing_open());
   EXPECT_EQ(maps().admission.read(kService).vanished, 1U);
   const UniqueFd fresh = open();

@@ -45,11 +45,14 @@ class FakeTables final : public Tables {
     backends_[id] = backend;
     return {};
   }
-  Result<void> put_table(std::uint32_t id, flare_tier tier,
-                         std::span<const std::uint32_t> slots) override {
-    tables_[{id, tier}].assign(slots.begin(), slots.end());
-    ++table_writes;
-    log_.push_back(std::string(slots.empty() ? "withdraw " : "table ") + (tier == 0 ? "vm" : "sl"));
+  Result<void> put_tables(std::span<const TableWrite> tables) override {
+    if (!tables.empty()) ++table_batches;
+    for (const auto& [id, tier, slots] : tables) {
+      tables_[{id, tier}].assign(slots.begin(), slots.end());
+      ++table_writes;
+      log_.push_back(std::string(slots.empty() ? "withdraw " : "table ") +
+                     (tier == 0 ? "vm" : "sl"));
+    }
     return {};
   }
   flare_settings settings() const override { return settings_; }
@@ -81,10 +84,12 @@ class FakeTables final : public Tables {
   void set_reported(std::uint32_t id, std::uint64_t in_flight) override {
     admission_[id].reported = in_flight;
   }
-  void clear_service(std::uint32_t id) override {
-    counters_[id] = {};
-    vm_times_[id] = {};
-    admission_[id] = {};
+  void clear_services(std::span<const std::uint32_t> ids) override {
+    for (const std::uint32_t id : ids) {
+      counters_[id] = {};
+      vm_times_[id] = {};
+      admission_[id] = {};
+    }
   }
   void clear_backend(std::uint32_t id) override { cleared_backends.insert(id); }
   Result<void> add_spill_event(const flare_spill_event& event) override {
@@ -111,6 +116,7 @@ class FakeTables final : public Tables {
   std::size_t failing_write = 0;  ///< the one that fails, counted from 1; 0: none
   std::size_t service_writes = 0;
   std::size_t table_writes = 0;
+  std::size_t table_batches = 0;
   std::set<std::uint32_t> cleared_backends;
   std::vector<std::string> log_;  ///< services, tables and sources as they were written
   flare_settings settings_{};

@@ -51,6 +51,16 @@ TEST_F(ServiceHealth, ThatIsDownTakesABackendOutOfMapAndTable) {
   EXPECT_EQ(tables_.ids_in_table(0), (Ids{2}));
 }
 
+TEST_F(ServiceHealth, ThatIsTheSameWritesNothing) {
+  apply(with({checked()}));
+  judge("198.51.100.1:80", verdict(HealthPhase::kDown, FLARE_BACKEND_DOWN));
+  tables_.backends_[1].state = FLARE_BACKEND_ACTIVE;
+  judge("198.51.100.1:80", verdict(HealthPhase::kDown, FLARE_BACKEND_DOWN));
+  EXPECT_EQ(tables_.backends_[1].state, FLARE_BACKEND_ACTIVE);
+  judge("198.51.100.1:80", verdict(HealthPhase::kEjected, FLARE_BACKEND_DRAINING));
+  EXPECT_EQ(tables_.backends_[1].state, FLARE_BACKEND_DRAINING);
+}
+
 TEST_F(ServiceHealth, OfAnEjectedBackendLeavesItItsFlows) {
   apply(with({checked()}));
   judge("198.51.100.1:80", verdict(HealthPhase::kEjected, FLARE_BACKEND_DRAINING));

@@ -49,6 +49,19 @@ TEST_F(Services, WithAVmTierHaveBackendsAndATableInBoth) {
   EXPECT_EQ(tables_.backends_[2].service_id, 0U);
 }
 
+TEST_F(Services, ArePublishedTogetherAsEachPublishingIsAWait) {
+  ServiceConfig second = vip();
+  second.name = "second";
+  second.frontend = *Endpoint::parse("192.0.2.10:81");
+  second.vm.resize(1);
+  second.serverless.resize(1);
+  apply(with({vip(), second}));
+  EXPECT_EQ(tables_.table_writes, 4U);
+  EXPECT_EQ(tables_.table_batches, 1U);
+  apply(with({vip(), second}));
+  EXPECT_EQ(tables_.table_batches, 1U) << "nothing has changed";
+}
+
 TEST_F(Services, OfAReceiverHaveNoVmTable) {
   apply(with({web()}));
   EXPECT_TRUE(tables_.table(0, FLARE_TIER_VM).empty());

@@ -32,6 +32,19 @@ TEST_F(TableMapTest, PublishesSwapsAndWithdraws) {
   EXPECT_TRUE(read->empty());
 }
 
+TEST_F(TableMapTest, PublishesManyAtOnce) {
+  auto datapath = Datapath::load(options_);
+  ASSERT_OK(datapath);
+  const TableMap& tables = datapath->maps().tables;
+  const std::vector<std::uint32_t> vm{1, 2};
+  const std::vector<std::uint32_t> serverless{3};
+  const std::vector<Selection> both{{1, FLARE_TIER_VM, vm}, {2, FLARE_TIER_SERVERLESS, serverless}};
+  ASSERT_OK(tables.publish(both));
+  EXPECT_EQ(*tables.read(1, FLARE_TIER_VM), vm);
+  EXPECT_EQ(*tables.read(2, FLARE_TIER_SERVERLESS), serverless);
+  EXPECT_TRUE(tables.read(2, FLARE_TIER_VM)->empty());
+}
+
 TEST_F(TableMapTest, RefusesAnEmptyTableAndKeepsTheOldOne) {
   auto datapath = Datapath::load(options_);
   ASSERT_OK(datapath);

@@ -1,6 +1,8 @@
 // The recount of requests in flight, on real maps.
 #include "kernel/turn_sweep.h"
 
+#include <array>
+
 #include "kernel_test.h"
 
 namespace flare {
@@ -68,7 +70,7 @@ TEST_F(TurnSweepTest, CorrectsACountThatIsOff) {
 TEST_F(TurnSweepTest, FreesTheSlotsOfAServiceThatIsGone) {
   add_turn(1, 1, FLARE_TIER_VM, true, 1);
   add_turn(2, 2, FLARE_TIER_VM, true, 1);
-  forget_turns(maps(), 1);
+  forget_turns(maps(), std::array{1U});
   EXPECT_EQ(maps().turns.read(1).way[1].tag, 0U);
   EXPECT_EQ(maps().turns.read(1).way[1].open_ns, 0U);
   EXPECT_EQ(maps().turns.read(2).way[2].tag, 3U);
