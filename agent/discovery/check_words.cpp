@@ -1,7 +1,5 @@
 #include "discovery/check_words.h"
 
-#include <algorithm>
-
 namespace flare {
 
 std::string service_key(std::size_t service, std::string_view field) {
@@ -33,10 +31,6 @@ std::vector<Address> snat_of(const ServiceConfig& service) {
   if (!service.snat.empty()) return service.snat;
   if (service.frontend.port == 0 || service.placement == FLARE_PLACEMENT_SENDER) return {};
   return {service.frontend.address};
-}
-
-bool contains(const std::vector<Address>& list, const Address& address) {
-  return std::find(list.begin(), list.end(), address) != list.end();
 }
 
 }  // namespace flare

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 #include <tuple>
 
@@ -182,14 +183,14 @@ void check_nat(const Draft& draft, const HostPorts& host, Problems& problems) {
                     "ports outside net.ipv4.ip_local_port_range (" + range_text(host.ephemeral) +
                         "), or listed in net.ipv4.ip_local_reserved_ports");
   }
-  std::vector<Address> snat;
+  std::set<Address> snat;
   for (const ServiceConfig& service : draft.config.services) {
-    for (const Address& address : snat_of(service)) snat.push_back(address);
+    for (const Address& address : snat_of(service)) snat.insert(address);
   }
   for (std::size_t i = 0; i < draft.config.services.size(); ++i) {
     const Endpoint& frontend = draft.config.services[i].frontend;
     if (frontend.port < range.min || frontend.port > range.max) continue;
-    if (!contains(snat, frontend.address)) continue;
+    if (!snat.contains(frontend.address)) continue;
     problems.refuse(
         draft.services[i].frontend, service_key(i, "frontend"),
         frontend.text() + ", a port of the range " + range_text(range) + " that spilled flows get",
@@ -213,9 +214,10 @@ void check_beat(const Draft& draft, Problems& problems) {
 void cross_check(const Draft& draft, const HostPorts& host, Problems& problems) {
   check_reach(draft, problems);
   check_identities(draft, problems);
+  const OwnAddresses own(draft);
   for (std::size_t i = 0; i < draft.config.services.size(); ++i) {
     check_snat(draft, i, problems);
-    check_tiers(draft, i, problems);
+    check_tiers(draft, i, own, problems);
     check_placement(draft, i, problems);
     check_policy(draft, i, problems);
     check_counting(draft, i, problems);

@@ -11,8 +11,8 @@
 namespace flare {
 
 struct FileRules {
-  uid_t owner = 0;  ///< who must own it
-  std::size_t bytes_max = 4 * 1024 * 1024;
+  uid_t owner = 0;                           ///< who must own it
+  std::size_t bytes_max = 32 * 1024 * 1024;  ///< the most services and backends take 6
 };
 
 /// The contents of the regular file `path`. Refuses one of another owner, one that group or others
