@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::array<std::uint32_t, 3> kPrimes{2039, 16381, FLARE_TABLE_SLOTS_MAX};
 constexpr std::uint64_t kSlotsPerBackend = 100;
+constexpr std::uint64_t kSlotsKeptPerBackend = 25;
 constexpr std::uint32_t kFree = UINT32_MAX;
 
 /// One backend's place in the building of a table.
@@ -111,7 +112,7 @@ void take_slot(Entry& entry, std::vector<std::uint32_t>& table) {
 
 }  // namespace
 
-std::uint32_t maglev_slots(std::span<const MaglevBackend> backends) {
+std::uint32_t maglev_slots(std::span<const MaglevBackend> backends, std::uint32_t current) {
   std::uint64_t count = 0;
   std::uint64_t total = 0;
   std::uint64_t least = UINT64_MAX;
@@ -121,8 +122,11 @@ std::uint32_t maglev_slots(std::span<const MaglevBackend> backends) {
     total += backend.weight;
     least = std::min<std::uint64_t>(least, backend.weight);
   }
-  if (count <= 1) return static_cast<std::uint32_t>(count);
-  const std::uint64_t wanted = std::max(count * kSlotsPerBackend, (total + least - 1) / least);
+  const bool known = std::find(kPrimes.begin(), kPrimes.end(), current) != kPrimes.end();
+  if (count <= 1) return count == 1 && known ? current : static_cast<std::uint32_t>(count);
+  const std::uint64_t for_the_least = (total + least - 1) / least;
+  if (known && current >= std::max(count * kSlotsKeptPerBackend, for_the_least)) return current;
+  const std::uint64_t wanted = std::max(count * kSlotsPerBackend, for_the_least);
   for (const std::uint32_t prime : kPrimes) {
     if (prime >= wanted) return prime;
   }

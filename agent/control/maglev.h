@@ -20,7 +20,11 @@ struct MaglevBackend {
 /// Slots for a set: a prime of at least 100 a backend, large enough that each weight is exact to
 /// 1/1024 of the whole and that no positive weight comes to less than one slot, up to
 /// FLARE_TABLE_SLOTS_MAX; 1 for a single backend, 0 where none has weight.
-std::uint32_t maglev_slots(std::span<const MaglevBackend> backends);
+///
+/// `current` is the size of the set's table so far, 0 where it has none. It stays while it gives
+/// each backend 25 slots, as nearly every choice changes with the size: so a table grows at the
+/// fourfold of what it was made for, and never shrinks.
+std::uint32_t maglev_slots(std::span<const MaglevBackend> backends, std::uint32_t current = 0);
 
 /// The table of `slots` backend ids (a prime, or 1). Each backend has its weight's part of them to
 /// within one slot, and a positive weight at least one. The order of `backends` does not matter.

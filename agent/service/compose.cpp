@@ -146,20 +146,21 @@ flare_service compose_retired(const flare_service& last) {
 std::vector<std::uint32_t> compose_table(const std::vector<flare_backend>& backends,
                                          const std::vector<BackendIdentity>& identities,
                                          const HashKey& hash_key,
-                                         const std::vector<std::uint32_t>& parts) {
+                                         const std::vector<std::uint32_t>& parts,
+                                         std::uint32_t slots) {
+  std::vector<MaglevBackend> all;
   std::vector<MaglevBackend> usable;
   std::vector<std::uint32_t> parts_of_usable;
   for (std::size_t i = 0; i < backends.size(); ++i) {
+    all.push_back({identities[i].id, Endpoint{Address{backends[i].addr}, ntohs(backends[i].port)},
+                   backends[i].weight});
     if (backends[i].state != FLARE_BACKEND_ACTIVE) continue;
-    usable.push_back({identities[i].id,
-                      Endpoint{Address{backends[i].addr}, ntohs(backends[i].port)},
-                      backends[i].weight});
+    usable.push_back(all.back());
     parts_of_usable.push_back(parts.empty() ? kFullWeight : parts[i]);
   }
-  const std::uint32_t slots = maglev_slots(usable);
   // flare_backend.weight has 16 bits and a part 11 at most.
   for (std::size_t i = 0; i < usable.size(); ++i) usable[i].weight *= parts_of_usable[i];
-  return maglev_table(usable, hash_key, slots);
+  return maglev_table(usable, hash_key, maglev_slots(all, slots));
 }
 
 }  // namespace flare

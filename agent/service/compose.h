@@ -54,13 +54,15 @@ flare_service_info compose_info(const ServiceConfig& service);
 /// away.
 flare_service compose_retired(const flare_service& last);
 
-/// The table of a tier of a service; empty where no backend takes new flows. `parts` says how much
-/// of its weight each backend gets, of kFullWeight; empty: all do. It changes no table's size, so
-/// that other backends keep their slots. flare_backend.weight stays whole: selection `least`
-/// chooses among those that the table names.
+/// The table of a tier of a service; empty where no backend takes new flows. Its size goes by all
+/// backends, whatever their state, and by what it was (`slots`; 0: there was none). `parts` says
+/// how much of its weight each backend gets, of kFullWeight; empty: all do. It changes no table's
+/// size, so that other backends keep their slots. flare_backend.weight stays whole: selection
+/// `least` chooses among those that the table names.
 std::vector<std::uint32_t> compose_table(const std::vector<flare_backend>& backends,
                                          const std::vector<BackendIdentity>& identities,
                                          const HashKey& hash_key,
-                                         const std::vector<std::uint32_t>& parts = {});
+                                         const std::vector<std::uint32_t>& parts = {},
+                                         std::uint32_t slots = 0);
 
 }  // namespace flare

@@ -205,6 +205,7 @@ ServiceSet::Managed ServiceSet::prepare(const ServiceConfig& config,
   service.info.reported_ns = service.reported.at_ns();
   if (!identity.fresh) {
     service.info.pinned = old.pinned;
+    std::copy(std::begin(old.table_slots), std::end(old.table_slots), service.info.table_slots);
     service.info.sampled_ns = old.sampled_ns;
     service.info.arrivals_mrps = old.arrivals_mrps;
     service.info.vm_mrps = old.vm_mrps;

@@ -141,7 +141,8 @@ ServiceSet::TierTables ServiceSet::tables_of(const Managed& service) const {
       backends.push_back(backend_value(service, tier, i));
       parts.push_back(verdict_of(service, tier, service.config.backends(tier)[i].endpoint).weight);
     }
-    tables[tier] = compose_table(backends, service.identity.backends[tier], hash_key_, parts);
+    tables[tier] = compose_table(backends, service.identity.backends[tier], hash_key_, parts,
+                                 service.info.table_slots[tier]);
   }
   return tables;
 }
@@ -168,6 +169,10 @@ Result<void> ServiceSet::put_tables(std::span<Managed> services, std::span<const
   for (std::size_t w = 0; w < writes.size(); ++w) {
     const flare_tier tier = writes[w].tier;
     services[owners[w]].tables[tier] = tables[owners[w]][tier];
+    if (!empty) {
+      services[owners[w]].info.table_slots[tier] =
+          static_cast<std::uint32_t>(tables[owners[w]][tier].size());
+    }
   }
   return {};
 }

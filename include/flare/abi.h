@@ -418,11 +418,12 @@ struct flare_service_info {
 	__u64 pinned; /* part of the last interval's requests, of FLARE_SHARE_ONE, see flare_turn.steering */
 	__u64 reported_ns; /* when the service last told its own load; 0: never */
 	__u64 move_rate_mcps[2]; /* by tier: connections told to end per 1,000 s, at most */
+	__u32 table_slots[2]; /* by tier: size of its table, which stays where it can; 0: none yet */
 	__u8 share_pinned; /* 1: set by hand, the policy does not touch it */
 	__u8 workers_learned; /* 1: flare_service.workers and cap were learned, not told */
 	__u8 zero[6];
 };
-FLARE_ASSERT_SIZE(struct flare_service_info, 208);
+FLARE_ASSERT_SIZE(struct flare_service_info, 216);
 
 #define FLARE_SPILL_EVENTS 256
 #define FLARE_SPILL_EVENT_KINDS(K) \

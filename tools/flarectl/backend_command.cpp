@@ -84,7 +84,7 @@ int list(const Context& context, const ListOptions& options) {
     if (only && backend.service_id != only->service.id) continue;
     const flare_backend_counters totals = maps->backend_totals(entry.id);
     const flare_traffic& traffic = totals.traffic;
-    const flare_backend_load load = maps->backend_loads.read(entry.id);
+    const flare_backend_load load = maps->backend_load_total(entry.id);
     const bool local = (backend.flags & FLARE_BACKEND_LOCAL) != 0;
     auto name = names.find(backend.service_id);
     std::string service = name == names.end() ? "?" : name->second;

@@ -53,13 +53,18 @@ Json probes_json(const std::vector<ServiceEntry>& services, const Maps& maps) {
 void print_probes(const Context& context, const std::vector<ServiceEntry>& services,
                   const Maps& maps) {
   Table table({{"SERVICE"},
-               {"SPILLED", Align::kRight},
+               {"FLOWS", Align::kRight},
                {"PROBES", Align::kRight},
                {"PER-FLOW", Align::kRight},
                {"NO-PORT", Align::kRight}});
   for (const ServiceEntry& entry : services) {
     flare_service_counters totals = maps.service_totals(entry.service.id);
+    // new flows that got a port of ours
     std::uint64_t flows = totals.tier[FLARE_TIER_SERVERLESS].flows_new;
+    if (entry.service.placement == FLARE_PLACEMENT_BALANCER &&
+        entry.service.snat_mode == FLARE_SNAT_ALWAYS) {
+      flows += totals.tier[FLARE_TIER_VM].flows_new;
+    }
     std::string per_flow = "-";
     if (flows > 0) {
       per_flow =

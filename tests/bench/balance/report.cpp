@@ -97,8 +97,7 @@ void print_disruptions(const BalanceReport& report) {
   for (const Disruption& one : report.disruptions)
     std::printf("%-9u %-9s %5u to %5u %6.2f %% %6.2f %% %6.2f %%  %s\n", one.backends,
                 one.change.c_str(), one.slots_before, one.slots_after, 100 * one.ideal,
-                100 * one.moved, 100 * one.others,
-                one.bounds.empty() ? "the table has another size" : verdict(one.bounds));
+                100 * one.moved, 100 * one.others, verdict(one.bounds));
 }
 
 bool judge(const BalanceReport& report) {

@@ -99,6 +99,22 @@ TEST(Maglev, UsesPrimesThatGrowWithTheSet) {
   EXPECT_EQ(maglev_slots(equal_backends(2000)), 65537U);
 }
 
+TEST(Maglev, KeepsItsSizeWhileThatWillDo) {
+  EXPECT_EQ(maglev_slots(equal_backends(21), 2039), 2039U);
+  EXPECT_EQ(maglev_slots(equal_backends(81), 2039), 2039U);
+  EXPECT_EQ(maglev_slots(equal_backends(82), 2039), 16381U);
+  EXPECT_EQ(maglev_slots(equal_backends(2), 65537), 65537U) << "it never shrinks";
+  EXPECT_EQ(maglev_slots(equal_backends(1), 2039), 2039U);
+  EXPECT_EQ(maglev_slots(equal_backends(0), 2039), 0U);
+  EXPECT_EQ(maglev_slots(equal_backends(21), 2040), 16381U) << "no size of ours";
+  auto light = equal_backends(3);
+  for (auto& backend : light) backend.weight = 1000;
+  light[0].weight = 1;
+  EXPECT_EQ(maglev_slots(light, 2039), 2039U);
+  light[1].weight = 1100;
+  EXPECT_EQ(maglev_slots(light, 2039), 16381U) << "the lightest would come to less than a slot";
+}
+
 class Removal : public testing::TestWithParam<std::uint32_t> {};
 
 TEST_P(Removal, OfOneMovesLittleButItsOwnSlots) {

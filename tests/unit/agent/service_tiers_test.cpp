@@ -62,6 +62,27 @@ TEST_F(Services, ArePublishedTogetherAsEachPublishingIsAWait) {
   EXPECT_EQ(tables_.table_batches, 1U) << "nothing has changed";
 }
 
+TEST_F(Services, KeepTheSizesOfTheirTables) {
+  ServiceConfig service = vip();
+  for (int i = 0; i < 18; ++i) {
+    service.vm.push_back({*Endpoint::parse("198.51.100." + std::to_string(100 + i) + ":80"), 1,
+                          FLARE_BACKEND_ACTIVE});
+  }
+  apply(with({service}));
+  EXPECT_EQ(tables_.table(0, FLARE_TIER_VM).size(), 2039U);
+  service.vm.push_back({*Endpoint::parse("198.51.100.200:80"), 1, FLARE_BACKEND_ACTIVE});
+  apply(with({service}));
+  EXPECT_EQ(tables_.table(0, FLARE_TIER_VM).size(), 2039U) << "made anew it would have more";
+  service.vm.push_back({*Endpoint::parse("198.51.100.201:80"), 1, FLARE_BACKEND_ACTIVE});
+  ServiceSet restarted{tables_, *log_, kKey};
+  ASSERT_TRUE(restarted.apply(with({service}), {}, now_));
+  EXPECT_EQ(tables_.table(0, FLARE_TIER_VM).size(), 2039U);
+  for (auto& backend : service.vm) backend.state = FLARE_BACKEND_DOWN;
+  service.vm[0].state = FLARE_BACKEND_ACTIVE;
+  ASSERT_TRUE(restarted.apply(with({service}), {}, now_));
+  EXPECT_EQ(tables_.table(0, FLARE_TIER_VM).size(), 2039U) << "whatever their state";
+}
+
 TEST_F(Services, OfAReceiverHaveNoVmTable) {
   apply(with({web()}));
   EXPECT_TRUE(tables_.table(0, FLARE_TIER_VM).empty());

@@ -352,7 +352,7 @@ TEST_F(CommandTest, BackendsHealthIsFlaredsToTell) {
   EXPECT_TRUE(all[0]["health"].is_null());
   EXPECT_EQ(all[1]["health"]["reason"], "check: Connection refused");
   const Ran table = ask("backend list --service web");
-  EXPECT_NE(table.out.find("down for 12.5 s: check: Connection refused"), std::string::npos)
+  EXPECT_NE(table.out.find("down for 13 s: check: Connection refused"), std::string::npos)
       << table.out;
   const Ran without = flarectl("backend list");
   EXPECT_EQ(without.code, kOk) << without.err;
