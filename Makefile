@@ -5,7 +5,7 @@ BUILD := build
 JOBS ?= $(shell nproc)
 CMAKE_FLAGS ?=
 
-.PHONY: help packages build demo test test-unit test-bpf e2e bench accuracy robustness keepalive connect balance disruption lab check fmt vmlinux install clean
+.PHONY: help packages build demo test test-unit test-bpf e2e bench accuracy robustness keepalive connect balance disruption scale lab check fmt vmlinux install clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## */\1\t/' | \
@@ -62,6 +62,10 @@ balance: build ## new flows over a balancer's backends: weights, least against h
 
 disruption: build ## open connections through a balancer while backends, agent and maps change (root, 2 minutes)
 	@scripts/disruption.sh $(BUILD)
+
+scale: build ## flared with 4,096 services, 65,535 backends and a million flows: times, CPU, memory (root, 2 minutes)
+	@scripts/install_packages.sh jq
+	@scripts/scale.sh $(BUILD)
 
 lab: build ## set up the lab's namespaces and leave them there; scripts/lab.sh down removes them (root)
 	@scripts/lab.sh up

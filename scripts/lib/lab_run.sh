@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # For the scripts that measure in the lab's namespaces (demo.sh, robustness.sh, keepalive.sh,
-# accuracy.sh), to be sourced by them: starting and ending what runs in the background, flared with a
-# configuration, and leaving nothing behind, also after Ctrl-C. The caller has set `bin` and
-# FLARE_LAB_PREFIX.
+# accuracy.sh, scale.sh, ejection.sh), to be sourced by them: starting and ending what runs in the
+# background, flared with a configuration, and leaving nothing behind, also after Ctrl-C. The caller
+# has set `bin` and FLARE_LAB_PREFIX, and flare_host where flared does not run on the VM.
 
 : "${bin:?is set by the script that sources this}"
 if [ "$(id -u)" != 0 ]; then
@@ -16,6 +16,7 @@ prompt=(nice -n -10)
 if chrt --rr 1 true 2>/dev/null; then prompt=(chrt --rr 1); fi
 
 work=$(mktemp -d)
+: "${flare_host:=vm}"
 readonly work pins=/sys/fs/bpf/${FLARE_LAB_PREFIX%-}
 started=() # what runs in the background, by pid, in the order of starting
 
@@ -55,7 +56,7 @@ end_all() {
 }
 
 flarectl() {
-	on vm "$bin/flarectl" --pin-dir "$pins" --socket "$work/flared.sock" "$@"
+	on "$flare_host" "$bin/flarectl" --pin-dir "$pins" --socket "$work/flared.sock" "$@"
 }
 
 detach() {
@@ -140,12 +141,12 @@ write_flare() {
 
 # Whether flared accepts what was written; what it says against it is in refusal.log.
 flare_accepts() {
-	on vm "$bin/flared" --config "$work/flare.yaml" --check >"$work/refusal.log" 2>&1
+	on "$flare_host" "$bin/flared" --config "$work/flare.yaml" --check >"$work/refusal.log" 2>&1
 }
 
 start_flare() {
 	mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf
-	start vm flared.log "$bin/flared" --config "$work/flare.yaml"
+	start "$flare_host" flared.log "$bin/flared" --config "$work/flare.yaml"
 	await flared flarectl status
 }
 
