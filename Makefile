@@ -5,7 +5,7 @@ BUILD := build
 JOBS ?= $(shell nproc)
 CMAKE_FLAGS ?=
 
-.PHONY: help packages build demo test test-unit test-bpf e2e bench accuracy robustness keepalive connect balance disruption scale lab check fmt vmlinux install clean
+.PHONY: help packages build demo test test-unit test-bpf e2e bench accuracy robustness keepalive connect balance disruption scale ejection lab check fmt vmlinux install clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## */\1\t/' | \
@@ -66,6 +66,10 @@ disruption: build ## open connections through a balancer while backends, agent a
 scale: build ## flared with 4,096 services, 65,535 backends and a million flows: times, CPU, memory (root, 2 minutes)
 	@scripts/install_packages.sh jq
 	@scripts/scale.sh $(BUILD)
+
+ejection: build ## a balancer whose VM dies, refuses or becomes slow: how soon it is out, and back (root, 6 minutes)
+	@scripts/install_packages.sh curl jq
+	@scripts/ejection.sh $(BUILD)
 
 lab: build ## set up the lab's namespaces and leave them there; scripts/lab.sh down removes them (root)
 	@scripts/lab.sh up
