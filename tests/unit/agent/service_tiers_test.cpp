@@ -64,23 +64,21 @@ TEST_F(Services, ArePublishedTogetherAsEachPublishingIsAWait) {
 
 TEST_F(Services, KeepTheSizesOfTheirTables) {
   ServiceConfig service = vip();
-  for (int i = 0; i < 18; ++i) {
-    service.vm.push_back({*Endpoint::parse("198.51.100." + std::to_string(100 + i) + ":80"), 1,
-                          FLARE_BACKEND_ACTIVE});
-  }
   apply(with({service}));
   EXPECT_EQ(tables_.table(0, FLARE_TIER_VM).size(), 2039U);
-  service.vm.push_back({*Endpoint::parse("198.51.100.200:80"), 1, FLARE_BACKEND_ACTIVE});
+  service.vm[0].weight = 3000;
   apply(with({service}));
-  EXPECT_EQ(tables_.table(0, FLARE_TIER_VM).size(), 2039U) << "made anew it would have more";
-  service.vm.push_back({*Endpoint::parse("198.51.100.201:80"), 1, FLARE_BACKEND_ACTIVE});
+  EXPECT_EQ(tables_.table(0, FLARE_TIER_VM).size(), 16381U) << "the other would have no slot";
+  service.vm[0].weight = 3;
+  apply(with({service}));
+  EXPECT_EQ(tables_.table(0, FLARE_TIER_VM).size(), 16381U) << "made anew it would have fewer";
   ServiceSet restarted{tables_, *log_, kKey};
+  service.vm[0].weight = 4;
   ASSERT_TRUE(restarted.apply(with({service}), {}, now_));
-  EXPECT_EQ(tables_.table(0, FLARE_TIER_VM).size(), 2039U);
-  for (auto& backend : service.vm) backend.state = FLARE_BACKEND_DOWN;
-  service.vm[0].state = FLARE_BACKEND_ACTIVE;
+  EXPECT_EQ(tables_.table(0, FLARE_TIER_VM).size(), 16381U);
+  service.vm[1].state = FLARE_BACKEND_DOWN;
   ASSERT_TRUE(restarted.apply(with({service}), {}, now_));
-  EXPECT_EQ(tables_.table(0, FLARE_TIER_VM).size(), 2039U) << "whatever their state";
+  EXPECT_EQ(tables_.table(0, FLARE_TIER_VM).size(), 16381U) << "whatever their states";
 }
 
 TEST_F(Services, OfAReceiverHaveNoVmTable) {
