@@ -23,6 +23,7 @@ bool contains(const std::vector<flare_prefix>& list, const flare_prefix& prefix)
 
 std::vector<flare_prefix> keys_of(const std::vector<Prefix>& prefixes) {
   std::vector<flare_prefix> keys;
+  keys.reserve(prefixes.size());
   for (const Prefix& prefix : prefixes) keys.push_back(prefix.key());
   return keys;
 }
