@@ -17,6 +17,7 @@
 #include "kernel/libbpf_options.h"
 #include "kernel/privilege.h"
 #include "kernel/reset_frame.h"
+#include "kernel/shared_maps.h"
 #include "select.bpf.h"
 
 namespace flare {
@@ -178,7 +179,7 @@ HomeReset::~HomeReset() = default;
 Result<HomeReset> HomeReset::load(const std::filesystem::path& pin_dir, const Maps& maps) {
   std::unique_ptr<flare_home, Destroy> skeleton(flare_home::open(nullptr));
   if (!skeleton) return Error::from_errno("cannot read the built-in BPF object", errno);
-  auto adopted = adopt_pinned_maps(skeleton->obj, layout_dir(pin_dir));
+  auto adopted = adopt_maps(skeleton->obj, layout_dir(pin_dir));
   if (!adopted) return adopted.error();
   skeleton->rodata->services_max = maps.services_max();
   skeleton->rodata->backends_max = maps.backends_max();

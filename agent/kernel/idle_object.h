@@ -4,13 +4,11 @@
 
 #include <chrono>
 #include <cstdint>
-#include <filesystem>
 
 #include "base/result.h"
 #include "kernel/typed_map.h"
 
 struct bpf_map;
-struct bpf_object;
 
 namespace flare {
 
@@ -23,9 +21,6 @@ struct ResetReport {
 
 /// By service id, in nanoseconds; 0: none of its connections is reset.
 using IdleBounds = TypedMap<std::uint32_t, std::uint64_t>;
-
-/// Gives an object that is not loaded yet the maps pinned in `dir` instead of maps of its own.
-Result<void> adopt_pinned_maps(bpf_object* object, const std::filesystem::path& dir);
 
 /// The map of that name of a loaded object, by a descriptor of its own.
 Result<IdleBounds> adopt_idle_bounds(const bpf_map* map);

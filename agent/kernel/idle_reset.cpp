@@ -63,7 +63,7 @@ Result<IdleReset> IdleReset::load(const std::filesystem::path& pin_dir) {
   if (!maps) return maps.error();
   std::unique_ptr<flare_reset, Destroy> skeleton(flare_reset::open(nullptr));
   if (!skeleton) return Error::from_errno("cannot read the built-in BPF object", errno);
-  auto adopted = adopt_pinned_maps(skeleton->obj, layout_dir(pin_dir));
+  auto adopted = adopt_maps(skeleton->obj, layout_dir(pin_dir));
   if (!adopted) return adopted.error();
   skeleton->rodata->services_max = maps->services_max();
   skeleton->rodata->backends_max = maps->backends_max();

@@ -17,6 +17,7 @@
 #include "kernel_test.h"
 #include "model/address.h"
 #include "select.bpf.h"
+#include "slot_cases.h"
 #include "support/packet.h"
 
 namespace flare {
@@ -27,10 +28,6 @@ using test::Packet;
 using test::TcpFlags;
 using Frames = std::vector<Bytes>;
 
-constexpr std::uint64_t kMs = 1'000'000;
-constexpr std::uint64_t kSecond = 1'000 * kMs;
-constexpr std::uint64_t kBound = 10 * kSecond;
-constexpr std::uint64_t kSilent = 20 * kSecond;
 constexpr std::uint32_t kService = 1;
 constexpr __u64 kHashKey[2] = {0x0123456789abcdef, 0xfedcba9876543210};
 constexpr std::uint32_t kClientEnd = 0xfffffff0, kServerEnd = 5000;
@@ -274,33 +271,7 @@ TEST_F(HomeResetTest, DoesNotRepeatAResetOfTheBackendsOwn) {
   EXPECT_EQ(run_and_see(), Frames());
 }
 
-struct SlotCase {
-  const char* name;
-  void (*change)(flare_turn&);
-  bool is_reset;
-};
-
-const SlotCase kSlotCases[] = {
-    {"OpenRequest", [](flare_turn& t) { t.open_ns = t.seen_ns; }, false},
-    {"OpenStream", [](flare_turn& t) { t.streams = 1; }, false},
-    {"JustAnswered", [](flare_turn& t) { t.seen_ns += kSilent - kBound / 4; }, false},
-    {"SilentForLongEnough", [](flare_turn& t) { t.seen_ns += kSilent - kBound - kSecond; }, true},
-    {"NeverHadARequest", [](flare_turn& t) { t.requests = 0; }, false},
-    {"AlreadyTold", [](flare_turn& t) { t.ended = FLARE_TURN_MOVED; }, false},
-    {"Closed", [](flare_turn& t) { t.ended = FLARE_TURN_CLOSED; }, false},
-    {"Multiplexed", [](flare_turn& t) { t.flags |= FLARE_TURN_MUX; }, false},
-    {"CountedAsAWhole", [](flare_turn& t) { t.flags |= FLARE_TURN_WHOLE; }, false},
-    {"Http2", [](flare_turn& t) { t.flags |= FLARE_TURN_HTTP2; }, false},
-    {"HttpThatCanBeTold", [](flare_turn& t) { t.flags &= ~FLARE_TURN_TLS; }, false},
-    {"AnswersWithoutHeader",
-     [](flare_turn& t) {
-       t.flags &= ~FLARE_TURN_TLS;
-       t.ended = FLARE_TURN_HEADLESS;
-     },
-     true},
-    {"OfTheOtherTier", [](flare_turn& t) { t.tier = FLARE_TIER_VM; }, false},
-    {"OfAnotherService", [](flare_turn& t) { t.service_id = 2; }, false},
-    {"OfAnotherConnection", [](flare_turn& t) { ++t.tag; }, false}};
+const std::vector<SlotCase> kCases = slot_cases(FLARE_TIER_SERVERLESS);
 
 class HomeResetOfSlot : public HomeResetTest, public testing::WithParamInterface<SlotCase> {};
 
@@ -315,9 +286,7 @@ TEST_P(HomeResetOfSlot, GoesByTheSlot) {
   });
 }
 
-std::string case_name(const testing::TestParamInfo<SlotCase>& one) { return one.param.name; }
-
-INSTANTIATE_TEST_SUITE_P(Slots, HomeResetOfSlot, testing::ValuesIn(kSlotCases), case_name);
+INSTANTIATE_TEST_SUITE_P(Slots, HomeResetOfSlot, testing::ValuesIn(kCases), slot_case_name);
 
 TEST_F(HomeResetTest, LeavesConnectionsThatEndAlone) {
   std::uint16_t port = 40000;

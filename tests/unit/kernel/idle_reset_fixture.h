@@ -18,13 +18,10 @@
 #include "kernel_test.h"
 #include "model/address.h"
 #include "select.bpf.h"
+#include "slot_cases.h"
 
 namespace flare {
 
-inline constexpr std::uint64_t kMs = 1'000'000;
-inline constexpr std::uint64_t kSecond = 1'000 * kMs;
-inline constexpr std::uint64_t kBound = 10 * kSecond;
-inline constexpr std::uint64_t kSilent = 20 * kSecond;
 inline constexpr std::uint32_t kService = 1;
 inline constexpr std::uint64_t kHashKey[2] = {0x0123456789abcdef, 0xfedcba9876543210};
 

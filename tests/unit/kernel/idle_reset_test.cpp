@@ -34,35 +34,7 @@ TEST_F(IdleResetTest, KnowsConnectionsOfBothFamiliesOnAnyKindOfSocket) {
   EXPECT_EQ(six.client_error(), ECONNRESET);
 }
 
-struct SlotCase {
-  const char* name;
-  void (*change)(flare_turn&);
-  bool is_reset;
-};
-
-const SlotCase kSlotCases[] = {
-    {"OpenRequest", [](flare_turn& t) { t.open_ns = t.seen_ns; }, false},
-    {"OpenStream", [](flare_turn& t) { t.streams = 1; }, false},
-    {"JustAnswered", [](flare_turn& t) { t.seen_ns += kSilent - kBound / 4; }, false},
-    {"SilentForLongEnough", [](flare_turn& t) { t.seen_ns += kSilent - kBound - kSecond; }, true},
-    {"NeverHadARequest", [](flare_turn& t) { t.requests = 0; }, false},
-    {"AlreadyTold", [](flare_turn& t) { t.ended = FLARE_TURN_MOVED; }, false},
-    {"Closed", [](flare_turn& t) { t.ended = FLARE_TURN_CLOSED; }, false},
-    {"Multiplexed", [](flare_turn& t) { t.flags |= FLARE_TURN_MUX; }, false},
-    {"CountedAsAWhole", [](flare_turn& t) { t.flags |= FLARE_TURN_WHOLE; }, false},
-    {"Http2", [](flare_turn& t) { t.flags |= FLARE_TURN_HTTP2; }, false},
-    {"HttpThatCanBeTold", [](flare_turn& t) { t.flags &= ~FLARE_TURN_TLS; }, false},
-    {"AnswersWithoutHeader",
-     [](flare_turn& t) {
-       t.flags &= ~FLARE_TURN_TLS;
-       t.ended = FLARE_TURN_HEADLESS;
-     },
-     true},
-    {"OfTheOtherTier", [](flare_turn& t) { t.tier = FLARE_TIER_SERVERLESS; }, false},
-    {"OfAnotherService", [](flare_turn& t) { t.service_id = 2; }, false},
-    {"OfAnotherConnection", [](flare_turn& t) { ++t.tag; }, false}};
-
-std::string case_name(const testing::TestParamInfo<SlotCase>& one) { return one.param.name; }
+const std::vector<SlotCase> kCases = slot_cases(FLARE_TIER_VM);
 
 class IdleResetOfSlot : public IdleResetTest, public testing::WithParamInterface<SlotCase> {};
 
@@ -80,7 +52,7 @@ TEST_P(IdleResetOfSlot, GoesByTheSlot) {
   EXPECT_EQ(counted(), report.reset);
 }
 
-INSTANTIATE_TEST_SUITE_P(Slots, IdleResetOfSlot, testing::ValuesIn(kSlotCases), case_name);
+INSTANTIATE_TEST_SUITE_P(Slots, IdleResetOfSlot, testing::ValuesIn(kCases), slot_case_name);
 
 TEST_F(IdleResetTest, LeavesOtherPortsAlone) {
   const UniqueFd listener = listen_on("127.0.0.1:8443");
