@@ -175,12 +175,15 @@ TEST_P(Balancer, UsesServerlessWithinItsLimitsWhereNoVmIsUsable) {
   EXPECT_EQ(reason_of(scene_.segment()), "spill-new");
   EXPECT_EQ(tcp_counters().spilled[FLARE_SPILL_NO_VM], 1U);
   EXPECT_EQ(tcp_counters().refused[FLARE_REFUSAL_NO_BACKEND], 1U);
-  adjust([](flare_service& service) { service.hour_budget = 1; });
-  EXPECT_EQ(reason_of(syn_from(scene_.client(40001))), "overload-reject");
-  EXPECT_EQ(tcp_counters().refused[FLARE_REFUSAL_SPEND_HOUR], 1U);
   adjust([](flare_service& service) { service.policy = FLARE_POLICY_OBSERVE; });
-  EXPECT_EQ(reason_of(syn_from(scene_.client(40002))), "overload-reject")
+  EXPECT_EQ(reason_of(syn_from(scene_.client(40001))), "overload-reject")
       << "observe spills nothing";
+  adjust([](flare_service& service) {
+    service.policy = FLARE_POLICY_FORMULA;
+    service.hour_budget = 1;
+  });
+  EXPECT_EQ(reason_of(syn_from(scene_.client(40002))), "overload-reject");
+  EXPECT_EQ(tcp_counters().refused[FLARE_REFUSAL_SPEND_HOUR], 1U);
 }
 
 TEST_P(Balancer, UsesTheVmTierWhereServerlessIsNotUsable) {
