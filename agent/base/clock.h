@@ -1,9 +1,15 @@
 // Time as an argument: the parts take a Clock, so that a test can hand them its own.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 
 namespace flare {
+
+/// In the unit of clocks and maps. `duration` is not negative.
+inline std::uint64_t to_ns(std::chrono::nanoseconds duration) {
+  return static_cast<std::uint64_t>(duration.count());
+}
 
 /// Nanoseconds of CLOCK_MONOTONIC, the clock that the datapath reads by bpf_ktime_get_ns().
 class Clock {

@@ -12,19 +12,6 @@ std::string service_key(std::size_t service, std::string_view list, std::size_t 
          (field.empty() ? "" : "." + std::string(field));
 }
 
-std::string_view list_of(flare_tier tier) { return tier == FLARE_TIER_VM ? "vm" : "serverless"; }
-
-std::string_view placement_text(flare_placement placement) {
-  switch (placement) {
-    case FLARE_PLACEMENT_BALANCER:
-      return "balancer";
-    case FLARE_PLACEMENT_SENDER:
-      return "sender";
-    default:
-      return "receiver";
-  }
-}
-
 std::string named(const ServiceConfig& service) { return "service " + in_quotes(service.name); }
 
 std::vector<Address> snat_of(const ServiceConfig& service) {

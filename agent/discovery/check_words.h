@@ -18,9 +18,6 @@ std::string service_key(std::size_t service, std::string_view field);
 /// `services[1].vm[0].endpoint`, or without the last part where `field` is empty.
 std::string service_key(std::size_t service, std::string_view list, std::size_t item,
                         std::string_view field);
-/// The key of a tier's list: `vm` or `serverless`.
-std::string_view list_of(flare_tier tier);
-std::string_view placement_text(flare_placement placement);
 /// `service "web"`.
 std::string named(const ServiceConfig& service);
 

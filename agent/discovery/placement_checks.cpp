@@ -3,12 +3,13 @@
 #include <set>
 
 #include "discovery/check_words.h"
+#include "model/words.h"
 
 namespace flare {
 namespace {
 
 std::string with_placement(const ServiceConfig& service) {
-  return "with placement " + std::string(placement_text(service.placement));
+  return "with placement " + std::string(placement_word(service.placement));
 }
 
 void check_vm(const Draft& draft, std::size_t i, Problems& problems) {

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "discovery/check_words.h"
+#include "model/words.h"
 
 namespace flare {
 namespace {
@@ -12,14 +13,14 @@ void check_count(const Draft& draft, std::size_t i, flare_tier tier, Problems& p
   const auto& list = draft.config.services[i].backends(tier);
   const TierPlaces& places = draft.services[i].tier[tier];
   if (list.size() > kTierBackendsMax) {
-    problems.refuse(places.backends[kTierBackendsMax], service_key(i, list_of(tier)),
+    problems.refuse(places.backends[kTierBackendsMax], service_key(i, tier_word(tier)),
                     std::to_string(list.size()) + " backends",
                     "at most " + std::to_string(kTierBackendsMax));
   }
   const bool weightless =
       std::all_of(list.begin(), list.end(), [](const BackendConfig& b) { return b.weight == 0; });
   if (!list.empty() && weightless) {
-    problems.refuse(places.list, service_key(i, list_of(tier)), "weight 0 for every backend",
+    problems.refuse(places.list, service_key(i, tier_word(tier)), "weight 0 for every backend",
                     "a weight above 0 for at least one");
   }
 }
@@ -33,7 +34,7 @@ void check_family(const Draft& draft, std::size_t i, flare_tier tier, Problems& 
     const Endpoint& endpoint = list[b].endpoint;
     if (endpoint.port == 0 || endpoint.address.is_v4() == v4) continue;
     problems.refuse(
-        draft.services[i].tier[tier].backends[b], service_key(i, list_of(tier), b, "endpoint"),
+        draft.services[i].tier[tier].backends[b], service_key(i, tier_word(tier), b, "endpoint"),
         endpoint.text() + " of the other family",
         std::string(v4 ? "IPv4" : "IPv6") + ", as the frontend " + service.frontend.text());
   }
@@ -56,7 +57,7 @@ void check_addresses(const Draft& draft, std::size_t i, const OwnAddresses& addr
       const Endpoint& endpoint = list[b].endpoint;
       if (endpoint.port == 0) continue;
       const Place place = draft.services[i].tier[tier].backends[b];
-      const std::string key = service_key(i, list_of(tier), b, "endpoint");
+      const std::string key = service_key(i, tier_word(tier), b, "endpoint");
       const auto [first, fresh] = seen.emplace(endpoint, tier);
       if (!fresh) {
         problems.refuse(

@@ -3,16 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/clock.h"
+
 namespace flare {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kSlowStartPercent = 10;  ///< where slow start begins
 constexpr std::uint32_t kDoublingsMost = 16;
-
-std::uint64_t to_ns(std::chrono::milliseconds duration) {
-  return static_cast<std::uint64_t>(std::chrono::nanoseconds(duration).count());
-}
 
 /// How long the `number`-th ejection in a row lasts.
 std::uint64_t eject_ns(const HealthConfig& health, std::uint32_t number) {

@@ -7,6 +7,8 @@
 #include <initializer_list>
 #include <string_view>
 
+#include "base/clock.h"
+
 namespace flare {
 namespace {
 
@@ -38,10 +40,6 @@ bool is_ours(long error) {
     default:
       return false;
   }
-}
-
-std::uint64_t to_ns(std::chrono::milliseconds duration) {
-  return static_cast<std::uint64_t>(std::chrono::nanoseconds(duration).count());
 }
 
 }  // namespace

@@ -3,14 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/clock.h"
+
 namespace flare {
-namespace {
-
-std::uint64_t to_ns(std::chrono::milliseconds duration) {
-  return static_cast<std::uint64_t>(std::chrono::nanoseconds(duration).count());
-}
-
-}  // namespace
 
 Checker::Checker(EventLoop& loop, const Clock& clock, CheckerLimits limits, std::uint64_t seed,
                  Handler handler)

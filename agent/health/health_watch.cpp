@@ -3,6 +3,8 @@
 #include <optional>
 #include <utility>
 
+#include "model/words.h"
+
 namespace flare {
 namespace {
 
@@ -31,8 +33,6 @@ const char* line_of(HealthPhase phase) {
   }
   return "backend changed";
 }
-
-std::string_view tier_name(flare_tier tier) { return tier == FLARE_TIER_VM ? "vm" : "serverless"; }
 
 }  // namespace
 
@@ -192,7 +192,7 @@ void HealthWatch::log_change(const Tier& tier, const HealthChange& change) {
       change.verdict.phase == HealthPhase::kUp || change.verdict.phase == HealthPhase::kSlowStart;
   parts_.log.log(up ? spdlog::level::info : spdlog::level::warn,
                  "{} service={} tier={} backend={} before={} reason=\"{}\"",
-                 line_of(change.verdict.phase), tier.config.service, tier_name(tier.config.tier),
+                 line_of(change.verdict.phase), tier.config.service, tier_word(tier.config.tier),
                  change.endpoint.text(), phase_word(change.before), change.verdict.why);
 }
 

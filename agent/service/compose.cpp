@@ -6,16 +6,13 @@
 #include <chrono>
 #include <cmath>
 
+#include "base/clock.h"
 #include "control/limits.h"
 #include "control/maglev.h"
 #include "health/verdict.h"
 
 namespace flare {
 namespace {
-
-std::uint64_t to_ns(std::chrono::milliseconds duration) {
-  return static_cast<std::uint64_t>(std::chrono::nanoseconds(duration).count());
-}
 
 bool is_local(const std::vector<BackendConfig>& backends, const HostAddresses& host) {
   return std::any_of(backends.begin(), backends.end(), [&host](const BackendConfig& backend) {
@@ -37,6 +34,10 @@ bool replies_plainly(const ServiceConfig& service, const HostAddresses& host) {
 }
 
 }  // namespace
+
+std::uint64_t flow_life_ns(const Config& config) {
+  return to_ns(std::max(config.timeouts.tcp_established, config.timeouts.udp_replied));
+}
 
 flare_settings compose_settings(const Config& config, const HashKey& hash_key,
                                 const HostAddresses& host) {

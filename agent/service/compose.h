@@ -16,6 +16,9 @@ namespace flare {
 /// Addresses of this host.
 using HostAddresses = std::set<Address>;
 
+/// How long a flow that says nothing may be alive.
+std::uint64_t flow_life_ns(const Config& config);
+
 flare_settings compose_settings(const Config& config, const HashKey& hash_key,
                                 const HostAddresses& host);
 

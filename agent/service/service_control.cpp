@@ -5,6 +5,7 @@
 #include <numeric>
 #include <utility>
 
+#include "base/clock.h"
 #include "control/cap.h"
 
 namespace flare {
@@ -91,9 +92,7 @@ void ServiceControl::learn(const ServiceConfig& service, const ServiceSample& no
 
 bool ServiceControl::is_due(const ServiceConfig& service, std::uint64_t now_ns,
                             std::uint64_t slack_ns) const {
-  const auto interval =
-      static_cast<std::uint64_t>(std::chrono::nanoseconds(service.formula.interval).count());
-  return !last_ || now_ns + slack_ns >= last_ns_ + interval;
+  return !last_ || now_ns + slack_ns >= last_ns_ + to_ns(service.formula.interval);
 }
 
 std::optional<ControlOutcome> ServiceControl::step(const ServiceConfig& service,

@@ -2,40 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <utility>
 
+#include "base/clock.h"
+#include "base/same_bytes.h"
 #include "control/cap.h"
 #include "control/formula.h"
+#include "model/words.h"
 #include "service/compose.h"
 
 namespace flare {
 namespace {
-
-template <typename Value>
-bool same_bytes(const Value& a, const Value& b) {
-  return std::memcmp(&a, &b, sizeof(Value)) == 0;
-}
-
-std::string_view state_word(std::uint8_t state) {
-  switch (state) {
-    case FLARE_BACKEND_ACTIVE:
-      return "active";
-    case FLARE_BACKEND_DRAINING:
-      return "draining";
-    default:
-      return "down";
-  }
-}
-
-std::uint64_t to_ns(std::chrono::milliseconds duration) {
-  return static_cast<std::uint64_t>(std::chrono::nanoseconds(duration).count());
-}
-
-/// How long a flow that says nothing may be alive.
-std::uint64_t flow_life_ns(const Config& config) {
-  return to_ns(std::max(config.timeouts.tcp_established, config.timeouts.udp_replied));
-}
 
 /// Where flows that were translated to the VM tier may be alive, of services that go.
 class VmBackends {
@@ -454,7 +431,7 @@ Result<std::pair<std::string, std::string>> ServiceSet::drain(std::string_view n
                  "; it has: " + (known.empty() ? "none" : known));
   }
   const SavedState before = state_;
-  const std::string state_before(state_word(tables_.backend(*id).state));
+  const std::string state_before(backend_state_word(tables_.backend(*id).state));
   auto& set = state_.drained[service.config.name];
   if (drained) {
     set.insert(backend);
@@ -468,7 +445,7 @@ Result<std::pair<std::string, std::string>> ServiceSet::drain(std::string_view n
     state_ = before;
     return put.error();
   }
-  return std::pair(state_before, std::string(state_word(tables_.backend(*id).state)));
+  return std::pair(state_before, std::string(backend_state_word(tables_.backend(*id).state)));
 }
 
 Result<ServiceSet::Managed*> ServiceSet::find(std::string_view name) {

@@ -1,7 +1,7 @@
 // Where the flows of a service go: its backends and tables, and what is common to all services.
 #include <algorithm>
-#include <cstring>
 
+#include "base/same_bytes.h"
 #include "service/compose.h"
 #include "service/service_set.h"
 
@@ -10,11 +10,6 @@ namespace {
 
 /// What publishing a table waits for is shared by so many services.
 constexpr std::size_t kPutTogether = 256;
-
-template <typename Value>
-bool same_bytes(const Value& a, const Value& b) {
-  return std::memcmp(&a, &b, sizeof(Value)) == 0;
-}
 
 bool contains(const std::vector<flare_prefix>& list, const flare_prefix& prefix) {
   return std::any_of(list.begin(), list.end(),
@@ -37,9 +32,7 @@ Result<void> ServiceSet::put_settings(const Config& config, std::uint64_t now_ns
     plain_until_ns_ = 0;
   } else {
     settings.plain_replies = 1;
-    const auto& timeouts = config.timeouts;
-    const std::chrono::nanoseconds life = std::max(timeouts.tcp_established, timeouts.udp_replied);
-    if (plain_until_ns_ == 0) plain_until_ns_ = now_ns + static_cast<std::uint64_t>(life.count());
+    if (plain_until_ns_ == 0) plain_until_ns_ = now_ns + flow_life_ns(config);
   }
   return tables_.put_settings(settings);
 }

@@ -1,7 +1,7 @@
 // The words of abi.h, as the tables there give them.
-#include <array>
+#include "model/words.h"
 
-#include "kernel/maps.h"
+#include <array>
 
 namespace flare {
 namespace {
