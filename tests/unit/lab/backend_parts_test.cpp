@@ -49,6 +49,25 @@ TEST(WorkQueue, WithoutSlotsNothingWaits) {
   EXPECT_EQ(queue.waiting(), 0U);
 }
 
+TEST(WorkQueue, AJobThatHoldsKeepsItsSlotUntilItIsReleased) {
+  WorkQueue queue(1);
+  queue.add(1, 100, 0, WorkQueue::After::kHold);
+  queue.add(2, 50, 0);
+  EXPECT_EQ(queue.take_done(120), 1U);
+  EXPECT_EQ(queue.take_done(1'000), std::nullopt) << "the slot is not free";
+  EXPECT_EQ(queue.next_done_ns(), std::nullopt);
+  EXPECT_EQ(queue.busy(), 1U);
+  EXPECT_EQ(queue.waiting(), 1U);
+  queue.add(3, 50, 500);
+  EXPECT_EQ(queue.waiting(), 2U) << "one that comes while the slot is held waits too";
+  queue.release(1'000);
+  EXPECT_EQ(queue.next_done_ns(), 1'050U) << "from the release, not from the end of the work";
+  EXPECT_EQ(queue.take_done(2'000), 2U);
+  EXPECT_EQ(queue.next_done_ns(), 1'100U) << "2 did not hold, so 3 began when its time was over";
+  EXPECT_EQ(queue.take_done(2'000), 3U);
+  EXPECT_EQ(queue.busy(), 0U);
+}
+
 TEST(Gauge, AddsUpWhatHeldForHowLong) {
   Gauge gauge(1'000);
   gauge.held(0, 1'100);

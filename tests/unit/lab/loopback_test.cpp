@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ask.h"
 #include "backend/server.h"
 #include "common/socket.h"
 #include "load/run.h"
@@ -70,24 +71,7 @@ std::size_t count(const Run& run, Outcome outcome) {
 
 /// Sends `text` to the server, closes our half, and returns all that comes back.
 std::string ask(Loopback& lab, const std::string& text) {
-  int failed = 0;
-  const UniqueFd fd = connect_to(lab.target(), std::nullopt, failed);
-  std::string answer;
-  std::string unsent = text;
-  for (int turn = 0; turn < 5'000; ++turn) {
-    if (!unsent.empty()) {
-      const ssize_t sent = ::send(fd.get(), unsent.data(), unsent.size(), MSG_NOSIGNAL);
-      if (sent > 0) unsent.erase(0, static_cast<std::size_t>(sent));
-      if (unsent.empty()) ::shutdown(fd.get(), SHUT_WR);
-    }
-    EXPECT_TRUE(lab.loop().turn(1));
-    char buffer[4096];
-    const ssize_t got = ::recv(fd.get(), buffer, sizeof(buffer), 0);
-    if (got == 0 && unsent.empty()) return answer;
-    if (got > 0) answer.append(buffer, static_cast<std::size_t>(got));
-  }
-  ADD_FAILURE() << "the server neither answered nor closed";
-  return answer;
+  return ask_all(lab.loop(), lab.target(), {text}).front().text;
 }
 
 struct ModeCase {

@@ -14,7 +14,16 @@ namespace {
 constexpr std::size_t kInputMax = 65'536;
 constexpr std::uint64_t kMadeAtOnce = 65'536;
 
-std::string_view reason_phrase(int status) { return status == 200 ? "OK" : "Bad Request"; }
+std::string_view reason_phrase(int status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 400:
+      return "Bad Request";
+    default:
+      return "Bad Gateway";
+  }
+}
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 // flare-backend: an HTTP server with a known, limited capacity. Reads the command line, joins the
 // parts, and ends on SIGTERM or SIGINT with one line of JSON.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <fstream>
 #include <iostream>
@@ -20,6 +21,11 @@ struct Options {
   std::vector<std::string> listen;
   double cold_start_ms = 0;
   double keep_alive_s = 300;
+  std::vector<std::string> calls;
+  std::string call_order = "parallel";
+  std::string call_connections = "new";
+  double call_timeout_ms = 10'000;
+  std::string tier_from;
   std::string log;
 };
 
@@ -47,6 +53,45 @@ void describe(CLI::App& app, Options& options) {
                  "file for a line a request: microseconds from read to the answer's first byte");
 }
 
+void describe_calls(CLI::App& app, Options& options) {
+  app.add_option("--call", options.calls,
+                 "service that each request calls before its answer, 192.0.2.1:80 or "
+                 "[2001:db8::1]:80; may be repeated");
+  app.add_option("--calls", options.call_order, "all at once, or one after the other")
+      ->check(CLI::IsMember({"parallel", "sequence"}))
+      ->capture_default_str();
+  app.add_option("--call-connections", options.call_connections,
+                 "new: one a call; pool: kept and used again")
+      ->check(CLI::IsMember({"new", "pool"}))
+      ->capture_default_str();
+  app.add_option("--call-timeout-ms", options.call_timeout_ms)
+      ->check(CLI::Range(1.0, 3.6e6))
+      ->capture_default_str();
+  app.add_option("--tier-from", options.tier_from,
+                 "the --call whose answer's X-Flare- headers are passed on");
+}
+
+Result<CallsConfig> checked_calls(const Options& options) {
+  CallsConfig config;
+  std::vector<Endpoint>& targets = config.caller.targets;
+  for (const std::string& text : options.calls) {
+    const auto endpoint = Endpoint::parse(text);
+    if (!endpoint) return Error("--call " + text + ": expected an address and a port");
+    targets.push_back(*endpoint);
+  }
+  config.caller.reuse = options.call_connections == "pool";
+  config.caller.timeout_ns = static_cast<std::uint64_t>(options.call_timeout_ms * 1e6);
+  config.in_sequence = options.call_order == "sequence";
+  if (options.tier_from.empty()) return config;
+  const auto from = Endpoint::parse(options.tier_from);
+  const auto found = from ? std::ranges::find(targets, *from) : targets.end();
+  if (found == targets.end()) {
+    return Error("--tier-from " + options.tier_from + ": expected one of the --call's");
+  }
+  config.tier_from = static_cast<std::size_t>(found - targets.begin());
+  return config;
+}
+
 Result<ServerConfig> checked(const Options& options) {
   ServerConfig config = options.server;
   for (const std::string& text : options.listen) {
@@ -54,6 +99,9 @@ Result<ServerConfig> checked(const Options& options) {
     if (!endpoint) return Error("--listen " + text + ": expected an address and a port");
     config.listen.push_back(*endpoint);
   }
+  auto calls = checked_calls(options);
+  if (!calls) return calls.error();
+  config.calls = *std::move(calls);
   const bool negative = config.times.mean_ms < 0 || config.times.sigma < 0 || config.slow < 0 ||
                         options.cold_start_ms < 0 || options.keep_alive_s < 0;
   if (negative) return Error("times and factors cannot be negative");
@@ -92,6 +140,7 @@ int main(int argc, char** argv) {
   CLI::App app("HTTP server with a known capacity: c slots, a request sleeps in one");
   flare::lab::Options options;
   flare::lab::describe(app, options);
+  flare::lab::describe_calls(app, options);
   CLI11_PARSE(app, argc, argv);
   flare::lab::raise_descriptor_limit();
   const auto served = flare::lab::serve(options);

@@ -2,6 +2,8 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
+#include <charconv>
 #include <cinttypes>
 #include <cstdio>
 #include <ctime>
@@ -18,6 +20,15 @@ std::string hexadecimal(std::uint64_t value) {
   char text[17];
   std::snprintf(text, sizeof(text), "%016" PRIx64, value);
   return text;
+}
+
+/// What a request passes on to the services that it calls.
+std::string call_fields(std::uint64_t number, double work) {
+  std::string fields = "X-Request-Number: " + std::to_string(number) + "\r\n";
+  if (work == 1) return fields;
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof(text), work).ptr;
+  return fields + "X-Work: " + std::string(text, end) + "\r\n";
 }
 
 /// The time as HTTP writes it: "Thu, 26 Nov 2026 02:46:08 GMT".
@@ -54,6 +65,11 @@ Result<std::unique_ptr<Server>> Server::start(EventLoop& loop, const Clock& cloc
   auto alarm = Alarm::make(loop, [raw = server.get()] { raw->finish_work(); });
   if (!alarm) return alarm.error();
   server->alarm_ = *std::move(alarm);
+  if (!server->config_.calls.caller.targets.empty()) {
+    auto calls = Calls::make(loop, clock, server->config_.calls);
+    if (!calls) return calls.error();
+    server->calls_ = *std::move(calls);
+  }
   auto listening = server->listen();
   if (!listening) return listening.error();
   return server;
@@ -139,9 +155,9 @@ void Server::begin_work(std::uint64_t id, const ReadRequest& asked) {
   const std::uint64_t job = next_job_++;
   ++figures_.requests;
   figures_.work_ns += work;
-  jobs_.emplace(job, Job{id, work, start > 0, now, asked});
+  jobs_.emplace(job, Job{id, number, work, start > 0, now, asked});
   gauge_.held(in_flight(), now);
-  queue_.add(job, start + work, now);
+  queue_.add(job, start + work, now, calls_ ? WorkQueue::After::kHold : WorkQueue::After::kFree);
   figures_.waiting_peak = std::max(figures_.waiting_peak, queue_.waiting());
   alarm_->set(queue_.next_done_ns());
 }
@@ -150,26 +166,53 @@ void Server::finish_work() {
   const std::uint64_t now = clock_.now_ns();
   gauge_.held(in_flight(), now);
   while (const auto done = queue_.take_done(now)) {
-    const Job job = jobs_.extract(*done).mapped();
-    instances_.give_back(now);
-    const auto connection = connections_.find(job.connection);
-    if (connection == connections_.end()) {
-      ++figures_.abandoned;
-      continue;
+    if (calls_) {
+      begin_calls(*done);
+    } else {
+      end_work(*done, now, {});
     }
-    ++figures_.completed;
-    connection->second.answer(answer_to(job), job.asked.request.closes, job.asked_ns);
-    proceed(job.connection);
   }
   alarm_->set(queue_.next_done_ns());
 }
 
-Answer Server::answer_to(const Job& job) const {
+void Server::begin_calls(std::uint64_t job) {
+  const Job& waiting = jobs_.at(job);
+  const std::uint64_t began_ns = clock_.now_ns();
+  calls_->begin(
+      call_fields(waiting.number, waiting.asked.request.work),
+      [this, job, began_ns](const CallsResult& result) { end_calls(job, began_ns, result); });
+}
+
+void Server::end_calls(std::uint64_t job, std::uint64_t began_ns, const CallsResult& result) {
+  const std::uint64_t now = clock_.now_ns();
+  jobs_.at(job).work_ns += now - began_ns;
+  gauge_.held(in_flight(), now);
+  queue_.release(now);
+  end_work(job, now, result);
+  alarm_->set(queue_.next_done_ns());
+}
+
+void Server::end_work(std::uint64_t id, std::uint64_t now_ns, const CallsResult& result) {
+  const Job job = jobs_.extract(id).mapped();
+  instances_.give_back(now_ns);
+  const auto connection = connections_.find(job.connection);
+  if (connection == connections_.end()) {
+    ++figures_.abandoned;
+    return;
+  }
+  ++figures_.completed;
+  connection->second.answer(answer_to(job, result), job.asked.request.closes, job.asked_ns);
+  proceed(job.connection);
+}
+
+Answer Server::answer_to(const Job& job, const CallsResult& result) const {
   Answer answer;
-  answer.fields = "Date: " + http_date(std::time(nullptr)) + "\r\n";
-  answer.fields += "X-Flare-Tier: " + config_.tier + "\r\n";
-  answer.fields += "X-Flare-Start: " + std::string(job.cold ? "cold" : "warm") + "\r\n";
-  answer.fields += "X-Flare-Work-Us: " + std::to_string(job.work_ns / 1000) + "\r\n";
+  answer.fields = "Date: " + http_date(std::time(nullptr)) + "\r\n" + tier_fields(job, result);
+  if (!result.failures.empty()) {
+    answer.status = 502;
+    answer.body = result.failures;
+    return answer;
+  }
   if (job.asked.request.echo_body) {
     answer.body = nlohmann::json{{"bytes", job.asked.body_bytes},
                                  {"checksum", hexadecimal(job.asked.body_checksum)}}
@@ -178,6 +221,19 @@ Answer Server::answer_to(const Job& job) const {
     answer.made_bytes = job.asked.request.body_bytes.value_or(config_.body_bytes);
   }
   return answer;
+}
+
+std::string Server::tier_fields(const Job& job, const CallsResult& result) const {
+  if (!calls_ || !calls_->passes_tier_on()) {
+    return "X-Flare-Tier: " + config_.tier + "\r\nX-Flare-Start: " + (job.cold ? "cold" : "warm") +
+           "\r\nX-Flare-Work-Us: " + std::to_string(job.work_ns / 1000) + "\r\n";
+  }
+  std::string fields;
+  for (const std::string name : {"X-Flare-Tier", "X-Flare-Start", "X-Flare-Work-Us"}) {
+    const auto value = result.tier_from ? result.tier_from->field(name) : std::nullopt;
+    if (value) fields += name + ": " + std::string(*value) + "\r\n";
+  }
+  return fields;
 }
 
 void Server::drop(std::uint64_t id) {
@@ -200,6 +256,8 @@ nlohmann::json Server::stats() const {
           {"completed", figures_.completed},
           {"abandoned", figures_.abandoned},
           {"errors", figures_.errors},
+          {"calls", calls_ ? calls_->made() : 0},
+          {"calls_failed", calls_ ? calls_->failed() : 0},
           {"work_ms", static_cast<double>(figures_.work_ns) / 1e6},
           {"in_flight_ns", gauge_.total_ns(in_flight(), now)},
           {"now_ns", now},

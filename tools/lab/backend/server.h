@@ -10,6 +10,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "backend/calls.h"
 #include "backend/connection.h"
 #include "backend/gauge.h"
 #include "backend/instance_pool.h"
@@ -32,13 +33,15 @@ struct ServerConfig {
   std::uint64_t body_bytes = 0;  ///< of answers that ask for no size of their own
   ServiceTimes times;
   InstanceConfig instances;
+  CallsConfig calls;  ///< made for each request; no targets: none
   /// Borrowed; gets a line a request whose work was done: microseconds from its last byte read to
   /// the first byte of its answer written.
   std::ostream* log = nullptr;
 };
 
-/// Accepts at once, lets each request sleep its service time in a slot, and answers. Requests wait
-/// for a slot in the order in which they came, without bound.
+/// Accepts at once, lets each request sleep its service time in a slot, makes its calls while it
+/// keeps the slot, and answers. Requests wait for a slot in the order in which they came, without
+/// bound.
 class Server {
  public:
   static Result<std::unique_ptr<Server>> start(EventLoop& loop, const Clock& clock,
@@ -55,7 +58,8 @@ class Server {
  private:
   struct Job {
     std::uint64_t connection;
-    std::uint64_t work_ns;
+    std::uint64_t number;
+    std::uint64_t work_ns;  ///< in its slot, the waiting for its calls included once they ended
     bool cold;
     std::uint64_t asked_ns;
     ReadRequest asked;
@@ -70,8 +74,12 @@ class Server {
   void handle(std::uint64_t id, const ReadRequest& asked);
   void begin_work(std::uint64_t id, const ReadRequest& asked);
   void finish_work();
+  void begin_calls(std::uint64_t job);
+  void end_calls(std::uint64_t job, std::uint64_t began_ns, const CallsResult& result);
+  void end_work(std::uint64_t job, std::uint64_t now_ns, const CallsResult& result);
   std::size_t in_flight() const { return queue_.busy() + queue_.waiting(); }
-  Answer answer_to(const Job& job) const;
+  Answer answer_to(const Job& job, const CallsResult& result) const;
+  std::string tier_fields(const Job& job, const CallsResult& result) const;
   void drop(std::uint64_t id);
 
   EventLoop& loop_;
@@ -80,6 +88,7 @@ class Server {
   WorkQueue queue_;
   Gauge gauge_;
   InstancePool instances_;
+  std::unique_ptr<Calls> calls_;  ///< none where requests make none
   std::unique_ptr<Alarm> alarm_;
   std::vector<UniqueFd> listeners_;
   std::unordered_map<std::uint64_t, Connection> connections_;

@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
-#include "load/client_connection.h"
+#include "common/client_connection.h"
 #include "load/record.h"
 #include "loop/event_loop.h"
 #include "model/address.h"

@@ -1,5 +1,5 @@
-// One connection of the load generator to the server: one request at a time.
-// It reads and writes its socket, and leaves records, reuse and time to the client.
+// One connection to an HTTP server, from its client's side: one request at a time.
+// It reads and writes its socket, and leaves events, reuse and time to its owner.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 #include "base/unique_fd.h"
 #include "common/http_head.h"
-#include "load/record.h"
+#include "common/outcome.h"
 
 namespace flare::lab {
 

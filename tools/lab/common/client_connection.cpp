@@ -1,4 +1,4 @@
-#include "load/client_connection.h"
+#include "common/client_connection.h"
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
