@@ -34,9 +34,10 @@ class Loopback {
 
   /// Runs `rates` against the server and returns the run with all its records.
   std::unique_ptr<Run> run(const std::vector<double>& rates, ConnectionMode mode,
-                           std::uint64_t timeout_ms = 10'000) {
+                           std::uint64_t timeout_ms = 10'000,
+                           std::optional<std::uint64_t> zero_ns = std::nullopt) {
     const RatePlan plan = RatePlan::with_lead_in(rates, 0);
-    RunConfig config{plan, timeout_ms * 1'000'000, {mode, {target_}, {}, "/"}};
+    RunConfig config{plan, timeout_ms * 1'000'000, zero_ns, {mode, {target_}, {}, "/"}};
     auto run = *Run::start(*loop_, clock_, config, open_arrivals(plan, 1),
                            [this](const std::string& line) { lines_.push_back(line); });
     EXPECT_TRUE(loop_->run());
@@ -111,6 +112,39 @@ INSTANTIATE_TEST_SUITE_P(
                     ModeCase{"Pool", "127.0.0.1", {ConnectionMode::Kind::kPool, 2}, 2, 2},
                     ModeCase{"Warm", "127.0.0.1", {ConnectionMode::Kind::kWarm, 40}, 40, 40}),
     [](const auto& test) { return std::string(test.param.name); });
+
+TEST(Loopback, SecondZeroIsWhenItIsAskedFor) {
+  Loopback lab(quick_server());
+  const std::uint64_t before = lab.clock().now_ns();
+  const std::uint64_t zero = before + 700'000'000;
+  lab.run({50}, {ConnectionMode::Kind::kNew, 1}, 10'000, zero);
+  EXPECT_GE(lab.clock().now_ns(), zero);
+  const auto asked = static_cast<double>(lab.server().stats()["requests"]);
+  EXPECT_GT(asked, 20);
+}
+
+TEST(Loopback, SecondZeroThatIsOverIsAnError) {
+  Loopback lab(quick_server());
+  const RatePlan plan = RatePlan::with_lead_in({50}, 2);
+  RunConfig config{plan, 1'000'000'000, lab.clock().now_ns() + 1'000'000'000,
+                   {{ConnectionMode::Kind::kNew, 1}, {lab.target()}, {}, "/"}};
+  const auto run =
+      Run::start(lab.loop(), lab.clock(), std::move(config), open_arrivals(plan, 1), {});
+  ASSERT_FALSE(run);
+  EXPECT_NE(run.error().message().find("at the earliest"), std::string::npos);
+}
+
+TEST(Loopback, BusyTimeIsThatOfTheSlotsAndNotOfTheQueue) {
+  ServerConfig config;
+  config.slots = 1;
+  config.times = {1, 50, 0};
+  Loopback lab(config);
+  lab.run({40}, {ConnectionMode::Kind::kNew, 1});
+  const auto stats = lab.server().stats();
+  const double seconds = static_cast<double>(stats["completed"]) * 0.05;
+  EXPECT_NEAR(static_cast<double>(stats["busy_ns"]) / 1e9, seconds, 0.05 * seconds);
+  EXPECT_GT(static_cast<double>(stats["in_flight_ns"]), 2 * static_cast<double>(stats["busy_ns"]));
+}
 
 /// Answers each request with "Connection: close" and leaves it to the client to close.
 class Announcer {

@@ -52,6 +52,7 @@ Server::Server(EventLoop& loop, const Clock& clock, ServerConfig config)
       config_(std::move(config)),
       queue_(config_.slots),
       gauge_(clock.now_ns()),
+      busy_gauge_(clock.now_ns()),
       instances_(config_.instances, clock.now_ns()) {}
 
 Server::~Server() {
@@ -145,6 +146,11 @@ void Server::handle(std::uint64_t id, const ReadRequest& asked) {
   }
 }
 
+void Server::account(std::uint64_t now_ns) {
+  gauge_.held(in_flight(), now_ns);
+  busy_gauge_.held(queue_.busy(), now_ns);
+}
+
 void Server::begin_work(std::uint64_t id, const ReadRequest& asked) {
   const std::uint64_t now = clock_.now_ns();
   const std::uint64_t number = asked.request.number.value_or(figures_.requests);
@@ -156,7 +162,7 @@ void Server::begin_work(std::uint64_t id, const ReadRequest& asked) {
   ++figures_.requests;
   figures_.work_ns += work;
   jobs_.emplace(job, Job{id, number, work, start > 0, now, asked});
-  gauge_.held(in_flight(), now);
+  account(now);
   queue_.add(job, start + work, now, calls_ ? WorkQueue::After::kHold : WorkQueue::After::kFree);
   figures_.waiting_peak = std::max(figures_.waiting_peak, queue_.waiting());
   alarm_->set(queue_.next_done_ns());
@@ -164,7 +170,7 @@ void Server::begin_work(std::uint64_t id, const ReadRequest& asked) {
 
 void Server::finish_work() {
   const std::uint64_t now = clock_.now_ns();
-  gauge_.held(in_flight(), now);
+  account(now);
   while (const auto done = queue_.take_done(now)) {
     if (calls_) {
       begin_calls(*done);
@@ -186,7 +192,7 @@ void Server::begin_calls(std::uint64_t job) {
 void Server::end_calls(std::uint64_t job, std::uint64_t began_ns, const CallsResult& result) {
   const std::uint64_t now = clock_.now_ns();
   jobs_.at(job).work_ns += now - began_ns;
-  gauge_.held(in_flight(), now);
+  account(now);
   queue_.release(now);
   end_work(job, now, result);
   alarm_->set(queue_.next_done_ns());
@@ -260,6 +266,7 @@ nlohmann::json Server::stats() const {
           {"calls_failed", calls_ ? calls_->failed() : 0},
           {"work_ms", static_cast<double>(figures_.work_ns) / 1e6},
           {"in_flight_ns", gauge_.total_ns(in_flight(), now)},
+          {"busy_ns", busy_gauge_.total_ns(queue_.busy(), now)},
           {"now_ns", now},
           {"cold_starts", instances_.cold_starts()},
           {"idle_instances", instances_.idle()}};

@@ -77,6 +77,8 @@ class Server {
   void begin_calls(std::uint64_t job);
   void end_calls(std::uint64_t job, std::uint64_t began_ns, const CallsResult& result);
   void end_work(std::uint64_t job, std::uint64_t now_ns, const CallsResult& result);
+  /// Notes how many requests there were until now; before each change of the queue.
+  void account(std::uint64_t now_ns);
   std::size_t in_flight() const { return queue_.busy() + queue_.waiting(); }
   Answer answer_to(const Job& job, const CallsResult& result) const;
   std::string tier_fields(const Job& job, const CallsResult& result) const;
@@ -86,7 +88,8 @@ class Server {
   const Clock& clock_;
   ServerConfig config_;
   WorkQueue queue_;
-  Gauge gauge_;
+  Gauge gauge_;       ///< of requests in flight
+  Gauge busy_gauge_;  ///< of slots
   InstancePool instances_;
   std::unique_ptr<Calls> calls_;  ///< none where requests make none
   std::unique_ptr<Alarm> alarm_;

@@ -32,6 +32,7 @@ struct Options {
   std::string path = "/";
   std::uint64_t seed = 1;
   int lead_in = 10;
+  std::optional<std::uint64_t> zero_ns;
   double timeout_s = 10;
   double objective_ms = 400;
   double lateness_limit_ms = 20;
@@ -58,6 +59,8 @@ void describe(CLI::App& app, Options& options) {
   app.add_option("--lead-in", options.lead_in, "seconds of rising load before second 0")
       ->check(CLI::Range(0, 600))
       ->capture_default_str();
+  app.add_option("--zero-monotonic-ns", options.zero_ns,
+                 "CLOCK_MONOTONIC of second 0, so that several runs meet it; default: at once");
   app.add_option("--timeout-s", options.timeout_s)
       ->check(CLI::Range(0.001, 3600.0))
       ->capture_default_str();
@@ -158,7 +161,8 @@ Result<int> run_load(const Options& options) {
   const auto print = [&options](const std::string& line) {
     if (!options.quiet) std::cout << line << std::endl;
   };
-  RunConfig config{plan, static_cast<std::uint64_t>(options.timeout_s * 1e9), *std::move(client)};
+  RunConfig config{plan, static_cast<std::uint64_t>(options.timeout_s * 1e9), options.zero_ns,
+                   *std::move(client)};
   auto run = Run::start(*loop, clock, std::move(config), std::move(arrivals), print);
   if (!run) return run.error();
   auto ran = loop->run();

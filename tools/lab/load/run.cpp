@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <string>
 #include <utility>
 
 namespace flare::lab {
@@ -10,6 +11,10 @@ namespace {
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 /// Time for the parts to be in place before the first request is due.
 constexpr std::int64_t kHeadStartNs = 200'000'000;
+
+std::uint64_t earliest_zero_ns(const Clock& clock, const RatePlan& plan) {
+  return clock.now_ns() + static_cast<std::uint64_t>(kHeadStartNs - plan.start_ns());
+}
 
 }  // namespace
 
@@ -20,13 +25,19 @@ Run::Run(EventLoop& loop, const Clock& clock, RunConfig config, std::unique_ptr<
       config_(std::move(config)),
       arrivals_(std::move(arrivals)),
       printer_(std::move(printer)),
-      zero_ns_(clock.now_ns() + static_cast<std::uint64_t>(kHeadStartNs - config_.plan.start_ns())),
+      zero_ns_(config_.zero_ns.value_or(earliest_zero_ns(clock, config_.plan))),
       line_second_(-config_.plan.lead_in),
       client_(loop, clock, config_.client, zero_ns_, records_,
               [this](std::size_t index) { on_ended(index); }) {}
 
 Result<std::unique_ptr<Run>> Run::start(EventLoop& loop, const Clock& clock, RunConfig config,
                                         std::unique_ptr<Arrivals> arrivals, Printer printer) {
+  const std::uint64_t earliest = earliest_zero_ns(clock, config.plan);
+  if (config.zero_ns && *config.zero_ns < earliest) {
+    return Error("second 0 is to be at " + std::to_string(*config.zero_ns) +
+                 " ns of the clock; with the lead-in it can be at " + std::to_string(earliest) +
+                 " at the earliest");
+  }
   std::unique_ptr<Run> run(
       new Run(loop, clock, std::move(config), std::move(arrivals), std::move(printer)));
   auto alarm = Alarm::make(loop, [raw = run.get()] { raw->tick(); });

@@ -22,6 +22,7 @@ namespace flare::lab {
 struct RunConfig {
   RatePlan plan;
   std::uint64_t timeout_ns = 10'000'000'000;  ///< after the intended start
+  std::optional<std::uint64_t> zero_ns;       ///< of the clock, when second 0 starts; nothing: soon
   ClientConfig client;
 };
 
@@ -30,6 +31,7 @@ class Run {
  public:
   using Printer = std::function<void(const std::string& line)>;
 
+  /// Fails where second 0 is asked for too soon for the lead-in.
   static Result<std::unique_ptr<Run>> start(EventLoop& loop, const Clock& clock, RunConfig config,
                                             std::unique_ptr<Arrivals> arrivals, Printer printer);
   Run(const Run&) = delete;
