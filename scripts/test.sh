@@ -44,7 +44,7 @@ run_program() {
 broken=0
 for suite in "$@"; do
 	ran=0 passed=0 failed=0 skipped=0
-	for program in "$build"/tests/"$suite"/{,*/}*_{test,tests}; do
+	for program in "$build"/tests/"$suite"/{,*/,*/*/}*_{test,tests}; do
 		[ -x "$program" ] || continue
 		ran=$((ran + 1))
 		run_program "$(basename "$program")" "$program" || broken=1
