@@ -272,6 +272,18 @@ TEST(Backend, SlowsDownOnDemand) {
   EXPECT_EQ(answer.find(" GMT\r\n", date), date + 8 + 25) << answer;
 }
 
+TEST(Load, TellsWhenSecondZeroBegan) {
+  Loopback lab(quick_server());
+  const std::uint64_t before_ns = lab.clock().now_ns();
+  const auto run = lab.run({50}, {});
+  const std::uint64_t after_ns = lab.clock().now_ns();
+  EXPECT_GT(run->zero_ns(), before_ns);
+  const RequestRecord& last = run->records().back();
+  const auto intended_ns = static_cast<std::uint64_t>(last.intended_ns);
+  EXPECT_LE(run->zero_ns() + intended_ns + std::uint64_t{last.done_us} * 1000, after_ns);
+  EXPECT_GE(run->zero_ns() + 1'100'000'000, after_ns) << "the run of a second is just over";
+}
+
 TEST(Load, CountsRefusedConnections) {
   Loopback lab(quick_server());
   lab.target().port = 1;  // nobody listens there

@@ -110,7 +110,8 @@ nlohmann::json summary_of(const Options& options, const RatePlan& plan, const Ru
                     {"lead_in_s", plan.lead_in},
                     {"timeout_s", options.timeout_s},
                     {"objective_ms", options.objective_ms},
-                    {"connections_made", run.connections_made()}};
+                    {"connections_made", run.connections_made()},
+                    {"zero_monotonic_ns", run.zero_ns()}};
   summary["lateness"] = {{"p50_ms", lateness.p50_ms},
                          {"p99_ms", lateness.p99_ms},
                          {"max_ms", lateness.max_ms},

@@ -37,6 +37,8 @@ class Run {
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
+  /// The clock's time at the start of second 0, from which the records count.
+  std::uint64_t zero_ns() const { return zero_ns_; }
   const std::vector<RequestRecord>& records() const { return records_; }
   const std::vector<std::uint32_t>& lateness_us() const { return lateness_us_; }
   std::uint32_t connections_made() const { return client_.connections_made(); }
