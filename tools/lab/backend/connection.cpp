@@ -29,6 +29,8 @@ std::string_view reason_phrase(int status) {
 
 bool Connection::receive() {
   while (!client_done_ && input_.size() < kInputMax) {
+Connection::Connection(UniqueFd fd) : fd_(std::move(fd)), watched_events_(EPOLLIN) {}
+
     std::array<char, 16'384> buffer;
     const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
     if (got < 0) return errno == EAGAIN || errno == EINTR;
@@ -114,11 +116,12 @@ std::optional<std::uint64_t> Connection::take_begun() {
   return std::exchange(asked_ns_, std::nullopt);
 }
 
-std::uint32_t Connection::wanted_events() const {
+std::optional<std::uint32_t> Connection::changed_events() {
   std::uint32_t events = 0;
   if (!client_done_ && input_.size() < kInputMax) events |= EPOLLIN;
   if (!all_sent()) events |= EPOLLOUT;
   return events;
 }
+  if (std::exchange(watched_events_, events) == events) return std::nullopt;
 
 }  // namespace flare::lab

@@ -30,7 +30,7 @@ struct ReadRequest {
 
 class Connection {
  public:
-  explicit Connection(UniqueFd fd) : fd_(std::move(fd)) {}
+  explicit Connection(UniqueFd fd);
 
   int fd() const { return fd_.get(); }
 
@@ -48,8 +48,9 @@ class Connection {
   /// When the request was asked whose answer's first byte the last send() wrote; once for each.
   std::optional<std::uint64_t> take_begun();
 
-  /// The epoll events to wait for now.
-  std::uint32_t wanted_events() const;
+  /// The epoll events to wait for now, where they are others than the last time; EPOLLIN is where
+  /// it begins.
+  std::optional<std::uint32_t> changed_events();
 
  private:
   bool all_sent() const { return output_.empty() && made_left_ == 0; }
@@ -70,6 +71,7 @@ class Connection {
   bool answering_ = false;    ///< a request was given out and is not answered
   bool client_done_ = false;  ///< the client will send no more
   bool closing_ = false;
+  std::uint32_t watched_events_;
 };
 
 }  // namespace flare::lab

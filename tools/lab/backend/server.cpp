@@ -130,7 +130,8 @@ void Server::proceed(std::uint64_t id) {
   const auto begun = connection.take_begun();
   if (begun && config_.log) *config_.log << (clock_.now_ns() - *begun) / 1000 << '\n';
   if (!open) return drop(id);
-  if (!loop_.rewatch(connection.fd(), connection.wanted_events())) drop(id);
+  const auto events = connection.changed_events();
+  if (events && !loop_.rewatch(connection.fd(), *events)) drop(id);
 }
 
 void Server::handle(std::uint64_t id, const ReadRequest& asked) {
