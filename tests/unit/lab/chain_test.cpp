@@ -144,7 +144,7 @@ TEST_F(Chain, ThePassedOnTierIsThatOfTheNamedCall) {
   const Endpoint last = add(service(50));
   ServerConfig bottleneck = service(30, {last});
   bottleneck.tier = "serverless";
-  bottleneck.instances.cold_start_ns = 40'000'000;
+  bottleneck.instances.cold_starts.median_ms = 40;
   const Endpoint called = add(bottleneck);
   ServerConfig front = service(20, {last, called});
   front.tier = "front";
@@ -227,10 +227,38 @@ TEST_F(Chain, AnAnswerOfAnotherStatusIsAFailedCall) {
   config.calls.tier_from = 0;
   const Told told = ask(add(config), get());
   EXPECT_TRUE(told.text.starts_with("HTTP/1.1 502 "));
-  EXPECT_NE(told.text.find("call to " + broken.text() + " failed: status 502\n"),
-            std::string::npos)
+  EXPECT_NE(told.text.find("call to " + broken.text() + " failed: status 502\n"), std::string::npos)
       << told.text;
   EXPECT_EQ(told.field("X-Flare-Tier"), "vm") << "the answer that failed still says its tier";
+}
+
+TEST_F(Chain, WhatGetsNoInstanceIsThrottled) {
+  ServerConfig limited = service(20);
+  limited.tier = "serverless";
+  limited.instances.cold_starts.median_ms = 10;
+  limited.instances.scale_instances = 2;
+  limited.instances.scale_every_ns = 400'000'000;
+  const Endpoint called = add(limited);
+  ServerConfig config = service(0, {called});
+  config.calls.tier_from = 0;
+  const Endpoint front = add(config);
+  int throttled = 0;
+  for (const Told& told : ask(front, std::vector<std::string>(5, get()))) {
+    EXPECT_EQ(told.field("X-Flare-Tier"), "serverless");
+    if (told.text.find("failed: status 429\n") != std::string::npos) ++throttled;
+  }
+  EXPECT_EQ(throttled, 3);
+  int direct = 0;
+  for (const Told& told : ask(called, std::vector<std::string>(3, get()))) {
+    direct += told.text.starts_with("HTTP/1.1 429 Too Many Requests\r\n") ? 1 : 0;
+  }
+  EXPECT_EQ(direct, 1) << "two instances are idle";
+  const nlohmann::json figures = stats(0);
+  EXPECT_EQ(figures["throttled"], 4);
+  EXPECT_EQ(figures["completed"], 4);
+  EXPECT_EQ(figures["requests"], 8);
+  EXPECT_EQ(figures["cold_starts"], 2);
+  EXPECT_EQ(figures["idle_instances"], 2);
 }
 
 TEST_F(Chain, AResetCallFails) {

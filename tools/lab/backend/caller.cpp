@@ -32,8 +32,7 @@ void Caller::call(std::size_t target, const std::string& fields, Ended ended) {
   link->ended = std::move(ended);
   link->connection.request(std::move(text));
   const std::uint32_t id = link->connection.id();
-  deadlines_.push_back(
-      {clock_.now_ns() + config_.timeout_ns, id, link->connection.requests()});
+  deadlines_.push_back({clock_.now_ns() + config_.timeout_ns, id, link->connection.requests()});
   if (!std::exchange(alarm_set_, true)) alarm_->set(deadlines_.front().at_ns);
   proceed(id);
 }

@@ -1,4 +1,5 @@
-// Asks other services over HTTP/1.1, one exchange a call: connections, their reuse, and time limits.
+// Asks other services over HTTP/1.1, one exchange a call: connections, their reuse, and time
+// limits.
 #pragma once
 
 #include <cstdint>

@@ -20,6 +20,8 @@ std::string_view reason_phrase(int status) {
       return "OK";
     case 400:
       return "Bad Request";
+    case 429:
+      return "Too Many Requests";
     default:
       return "Bad Gateway";
   }
@@ -27,10 +29,10 @@ std::string_view reason_phrase(int status) {
 
 }  // namespace
 
-bool Connection::receive() {
-  while (!client_done_ && input_.size() < kInputMax) {
 Connection::Connection(UniqueFd fd) : fd_(std::move(fd)), watched_events_(EPOLLIN) {}
 
+bool Connection::receive() {
+  while (!client_done_ && input_.size() < kInputMax) {
     std::array<char, 16'384> buffer;
     const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
     if (got < 0) return errno == EAGAIN || errno == EINTR;
@@ -120,8 +122,8 @@ std::optional<std::uint32_t> Connection::changed_events() {
   std::uint32_t events = 0;
   if (!client_done_ && input_.size() < kInputMax) events |= EPOLLIN;
   if (!all_sent()) events |= EPOLLOUT;
+  if (std::exchange(watched_events_, events) == events) return std::nullopt;
   return events;
 }
-  if (std::exchange(watched_events_, events) == events) return std::nullopt;
 
 }  // namespace flare::lab

@@ -3,31 +3,42 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
+
+#include "backend/service_time.h"
+#include "backend/token_bucket.h"
 
 namespace flare::lab {
 
 /// How instances begin and end.
 struct InstanceConfig {
-  std::uint64_t cold_start_ns = 0;  ///< 0: an instance is there at once
+  ColdStarts cold_starts;
   std::uint64_t keep_alive_ns = 300'000'000'000;
   std::uint32_t prewarmed = 0;  ///< idle from the start, and subject to keep_alive_ns like others
+  std::uint32_t scale_instances = 0;  ///< so many may start in scale_every_ns; 0: no limit
+  std::uint64_t scale_every_ns = 10'000'000'000;
 };
 
 /// Counts instances; it reads no clock.
 class InstancePool {
  public:
   InstancePool(const InstanceConfig& config, std::uint64_t now_ns)
-      : config_(config), idle_since_(config.prewarmed, now_ns) {}
+      : config_(config),
+        starts_(config.scale_instances, config.scale_every_ns, now_ns),
+        idle_since_(config.prewarmed, now_ns) {}
 
-  /// Takes an instance for one request and returns how long it takes to start: 0 for a warm one.
-  std::uint64_t take(std::uint64_t now_ns) {
+  /// Takes an instance for request `number` and returns how long it takes to start: 0 for a warm
+  /// one. Nothing where none is idle and no more may start yet.
+  std::optional<std::uint64_t> take(std::uint64_t now_ns, std::uint64_t number) {
     expire(now_ns);
     if (!idle_since_.empty()) {
       idle_since_.pop_back();
       return 0;
     }
-    if (config_.cold_start_ns > 0) ++cold_starts_;
-    return config_.cold_start_ns;
+    if (!starts_.take(now_ns)) return std::nullopt;
+    const std::uint64_t start_ns = config_.cold_starts.of(number);
+    if (start_ns > 0) ++cold_starts_;
+    return start_ns;
   }
 
   /// Gives one back. The one used last is taken first, so that the others may expire.
@@ -44,6 +55,7 @@ class InstancePool {
   }
 
   InstanceConfig config_;
+  TokenBucket starts_;
   std::deque<std::uint64_t> idle_since_;
   std::uint64_t cold_starts_ = 0;
 };

@@ -19,8 +19,8 @@ namespace {
 struct Options {
   ServerConfig server;
   std::vector<std::string> listen;
-  double cold_start_ms = 0;
   double keep_alive_s = 300;
+  double scale_every_s = 10;
   std::vector<std::string> calls;
   std::string call_order = "parallel";
   std::string call_connections = "new";
@@ -43,14 +43,29 @@ void describe(CLI::App& app, Options& options) {
   app.add_option("--slow", server.slow, "multiplies all service times")->capture_default_str();
   app.add_option("--body-bytes", server.body_bytes, "length of an answer that asks for none")
       ->capture_default_str();
-  app.add_option("--cold-start-ms", options.cold_start_ms, "delay of a new instance")
+  app.add_option("--log", options.log,
+                 "file for a line a request: microseconds from read to the answer's first byte");
+}
+
+void describe_instances(CLI::App& app, Options& options) {
+  InstanceConfig& instances = options.server.instances;
+  app.add_option("--cold-start-ms", instances.cold_starts.median_ms,
+                 "delay of a new instance: its median")
       ->capture_default_str();
-  app.add_option("--prewarmed", server.instances.prewarmed, "instances that are warm at the start")
+  app.add_option("--cold-sigma", instances.cold_starts.sigma, "of the logarithm of that delay")
+      ->capture_default_str();
+  app.add_option("--prewarmed", instances.prewarmed, "instances that are warm at the start")
       ->capture_default_str();
   app.add_option("--keep-alive-s", options.keep_alive_s, "life of an idle instance")
       ->capture_default_str();
-  app.add_option("--log", options.log,
-                 "file for a line a request: microseconds from read to the answer's first byte");
+  app.add_option("--scale-instances", instances.scale_instances,
+                 "new instances that may start in --scale-every-s; beyond it requests get a 429; "
+                 "0: no limit")
+      ->check(CLI::Range(0U, 1'000'000U))
+      ->capture_default_str();
+  app.add_option("--scale-every-s", options.scale_every_s)
+      ->check(CLI::Range(0.001, 3600.0))
+      ->capture_default_str();
 }
 
 void describe_calls(CLI::App& app, Options& options) {
@@ -103,10 +118,12 @@ Result<ServerConfig> checked(const Options& options) {
   if (!calls) return calls.error();
   config.calls = *std::move(calls);
   const bool negative = config.times.mean_ms < 0 || config.times.sigma < 0 || config.slow < 0 ||
-                        options.cold_start_ms < 0 || options.keep_alive_s < 0;
+                        config.instances.cold_starts.median_ms < 0 ||
+                        config.instances.cold_starts.sigma < 0 || options.keep_alive_s < 0;
   if (negative) return Error("times and factors cannot be negative");
-  config.instances.cold_start_ns = static_cast<std::uint64_t>(options.cold_start_ms * 1e6);
+  config.instances.cold_starts.seed = config.times.seed;
   config.instances.keep_alive_ns = static_cast<std::uint64_t>(options.keep_alive_s * 1e9);
+  config.instances.scale_every_ns = static_cast<std::uint64_t>(options.scale_every_s * 1e9);
   return config;
 }
 
@@ -140,6 +157,7 @@ int main(int argc, char** argv) {
   CLI::App app("HTTP server with a known capacity: c slots, a request sleeps in one");
   flare::lab::Options options;
   flare::lab::describe(app, options);
+  flare::lab::describe_instances(app, options);
   flare::lab::describe_calls(app, options);
   CLI11_PARSE(app, argc, argv);
   flare::lab::raise_descriptor_limit();

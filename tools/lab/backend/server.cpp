@@ -158,15 +158,23 @@ void Server::begin_work(std::uint64_t id, const ReadRequest& asked) {
   const double scale = asked.request.work * config_.slow;
   const auto work =
       static_cast<std::uint64_t>(static_cast<double>(config_.times.of(number)) * scale);
-  const std::uint64_t start = instances_.take(now);
-  const std::uint64_t job = next_job_++;
   ++figures_.requests;
+  const auto start = instances_.take(now, number);
+  if (!start) return throttle(id, asked);
+  const std::uint64_t job = next_job_++;
   figures_.work_ns += work;
-  jobs_.emplace(job, Job{id, number, work, start > 0, now, asked});
+  jobs_.emplace(job, Job{id, number, work, *start > 0, now, asked});
   account(now);
-  queue_.add(job, start + work, now, calls_ ? WorkQueue::After::kHold : WorkQueue::After::kFree);
+  queue_.add(job, *start + work, now, calls_ ? WorkQueue::After::kHold : WorkQueue::After::kFree);
   figures_.waiting_peak = std::max(figures_.waiting_peak, queue_.waiting());
   alarm_->set(queue_.next_done_ns());
+}
+
+void Server::throttle(std::uint64_t id, const ReadRequest& asked) {
+  ++figures_.throttled;
+  Answer answer{429, "X-Flare-Tier: " + config_.tier + "\r\n",
+                "no instance is idle, and no more may start yet\n", std::nullopt};
+  connections_.at(id).answer(answer, asked.request.closes);
 }
 
 void Server::finish_work() {
@@ -262,6 +270,7 @@ nlohmann::json Server::stats() const {
           {"requests", figures_.requests},
           {"completed", figures_.completed},
           {"abandoned", figures_.abandoned},
+          {"throttled", figures_.throttled},
           {"errors", figures_.errors},
           {"calls", calls_ ? calls_->made() : 0},
           {"calls_failed", calls_ ? calls_->failed() : 0},

@@ -73,6 +73,8 @@ class Server {
   void proceed(std::uint64_t id);
   void handle(std::uint64_t id, const ReadRequest& asked);
   void begin_work(std::uint64_t id, const ReadRequest& asked);
+  /// Answers that no instance may be had.
+  void throttle(std::uint64_t id, const ReadRequest& asked);
   void finish_work();
   void begin_calls(std::uint64_t job);
   void end_calls(std::uint64_t job, std::uint64_t began_ns, const CallsResult& result);
@@ -104,6 +106,7 @@ class Server {
     std::uint64_t requests = 0;   ///< that asked for work
     std::uint64_t completed = 0;  ///< and got their answer written
     std::uint64_t abandoned = 0;  ///< and whose client was gone when the work was done
+    std::uint64_t throttled = 0;  ///< and got no instance
     std::uint64_t errors = 0;     ///< broken requests, and connections that could not be taken
     std::uint64_t work_ns = 0;
     std::size_t waiting_peak = 0;
