@@ -12,8 +12,10 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/unique_fd.h"
 #include "common/socket.h"
 #include "loop/event_loop.h"
+#include "model/address.h"
 
 namespace flare::lab {
 
@@ -43,6 +45,7 @@ class Asker {
   }
 
   const std::string& answer() const { return answer_; }
+  UniqueFd socket() && { return std::move(fd_); }
 
  private:
   UniqueFd fd_;

@@ -144,6 +144,10 @@ TEST(TokenBucket, StartsFullAndFillsEvenlyUpToItsCount) {
   int at_once = 0;
   while (bucket.take(1'000'000'000)) ++at_once;
   EXPECT_EQ(at_once, 4) << "unused ones do not pile up";
+  EXPECT_TRUE(bucket.take(1'000'000'500)) << "of two";
+  at_once = 0;
+  while (bucket.take(2'000'000'000)) ++at_once;
+  EXPECT_EQ(at_once, 4) << "nor do they on top of one that was left";
 }
 
 TEST(TokenBucket, WithoutACountIsNoLimit) {
@@ -181,7 +185,7 @@ TEST(InstancePool, StartsTakeAsLongAsTheirRequestDraws) {
   InstanceConfig config = instances(0);
   config.cold_starts = {.seed = 9, .median_ms = 250, .sigma = 0.5};
   InstancePool pool(config, 0);
-  for (const std::uint64_t number : {70, 8, 900}) {
+  for (const std::uint64_t number : {70U, 8U, 900U}) {
     EXPECT_EQ(pool.take(1, number), config.cold_starts.of(number));
   }
 }

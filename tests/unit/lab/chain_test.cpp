@@ -9,10 +9,12 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ask.h"
 #include "backend/server.h"
+#include "base/unique_fd.h"
 #include "common/socket.h"
 
 namespace flare::lab {
@@ -32,6 +34,12 @@ ServerConfig service(double work_ms, std::vector<Endpoint> calls = {}) {
 
 std::string get(const std::string& path = "/", const std::string& fields = "") {
   return "GET " + path + " HTTP/1.1\r\n" + fields + "Connection: close\r\n\r\n";
+}
+
+/// Closes a connection so that its peer sees a reset.
+void reset(UniqueFd fd) {
+  const linger at_once{1, 0};
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 }
 
 class Chain : public testing::Test {
@@ -115,6 +123,25 @@ TEST_F(Chain, HoldsItsSlotWhileItWaitsForItsCalls) {
   EXPECT_NEAR(stats(1)["in_flight_ns"].get<double>() / 1e6, first_ms + second_ms, 20);
 }
 
+TEST_F(Chain, ACallIsMadeToTheEndThoughTheClientLeaves) {
+  const Endpoint called = add(service(60));
+  ServerConfig config = service(0, {called});
+  config.slots = 1;
+  const Endpoint front = add(config);
+  Asker leaver(front, get());
+  for (int turn = 0; turn < 1'000 && stats(0)["busy"] == 0; ++turn) {
+    leaver.progress();
+    EXPECT_TRUE(loop().turn(1));
+  }
+  reset(std::move(leaver).socket());
+  const Told told = ask(front, get());
+  EXPECT_TRUE(told.text.starts_with("HTTP/1.1 200 OK")) << told.text;
+  EXPECT_GE(told.after_ms, 90) << "the slot is held until the call of the first has ended";
+  EXPECT_EQ(stats(1)["abandoned"], 1);
+  EXPECT_EQ(stats(1)["completed"], 1);
+  EXPECT_EQ(stats(1)["busy"], 0);
+}
+
 TEST_F(Chain, PassesTheRequestNumberAndItsWorkOn) {
   ServerConfig config = service(2);
   config.times = {.seed = 5, .mean_ms = 20, .sigma = 0.5};
@@ -122,7 +149,7 @@ TEST_F(Chain, PassesTheRequestNumberAndItsWorkOn) {
   ServerConfig front_config = service(0, {called});
   front_config.calls.tier_from = 0;
   const Endpoint front = add(front_config);
-  for (const std::uint64_t number : {17, 18, 19}) {
+  for (const std::uint64_t number : {17U, 18U, 19U}) {
     const std::uint64_t work_us = config.times.of(number) / 1000;
     const Told once = ask(front, get("/r/" + std::to_string(number)));
     EXPECT_EQ(once.field("X-Flare-Work-Us"), std::to_string(work_us));
@@ -264,10 +291,9 @@ TEST_F(Chain, WhatGetsNoInstanceIsThrottled) {
 TEST_F(Chain, AResetCallFails) {
   const UniqueFd listener = *listen_on(port_of_loopback(0));
   ASSERT_TRUE(loop().watch(listener.get(), EPOLLIN, [&](std::uint32_t) {
-    const auto accepted = *accept_from(listener.get());
-    ASSERT_TRUE(accepted);
-    const linger at_once{1, 0};
-    ::setsockopt(accepted->get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    auto accepted = accept_from(listener.get());
+    ASSERT_TRUE(accepted && *accepted);
+    reset(**std::move(accepted));
   }));
   const Endpoint front = add(service(0, {port_of_loopback(port_of(listener.get()))}));
   const Told told = ask(front, get());

@@ -232,6 +232,16 @@ TEST(Backend, AnswersWithMadeBytesAndChecksBodies) {
   EXPECT_NE(told.find(hexadecimal), std::string::npos) << told;
 }
 
+TEST(Backend, GoesOnWithAnAnswerThatIsLongerThanTheBuffers) {
+  Loopback lab(quick_server());
+  constexpr std::size_t kBytes = 16'000'000;
+  const std::string made = ask(lab, "GET /bytes/16000000 HTTP/1.1\r\nConnection: close\r\n\r\n");
+  ASSERT_GT(made.size(), kBytes);
+  std::string last;
+  append_made_bytes(last, kBytes - 100, 100);
+  EXPECT_EQ(made.substr(made.size() - 100), last);
+}
+
 TEST(Backend, AnswersEachOfSeveralRequestsOnAConnection) {
   Loopback lab(quick_server());
   const std::string answers =
