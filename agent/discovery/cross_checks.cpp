@@ -75,7 +75,7 @@ void check_counting(const Draft& draft, std::size_t i, Problems& problems) {
   if (service.protocol == Protocol::kUdp) {
     problems.refuse(places.counting, service_key(i, "counting"),
                     "counting " + counting + " for UDP, whose flows are counted", "auto");
-  } else if (service.policy == FLARE_POLICY_CAP && places.workers.line == 0) {
+  } else if (service.policy == FLARE_POLICY_CAP && !tells_workers(draft, i)) {
     problems.refuse(places.counting, service_key(i, "counting"),
                     "counting " + counting + " with policy cap and without workers",
                     "workers, which are learned with counting: auto alone; or another policy");
@@ -87,7 +87,7 @@ void check_policy(const Draft& draft, std::size_t i, Problems& problems) {
   const ServicePlaces& places = draft.services[i];
   const bool spills = service.policy != FLARE_POLICY_OBSERVE;
   const bool cap = service.policy == FLARE_POLICY_CAP;
-  if (service.policy == FLARE_POLICY_FORMULA && places.capacity.line == 0) {
+  if (service.policy == FLARE_POLICY_FORMULA && !tells_capacity(draft, i)) {
     problems.refuse(places.policy, service_key(i, "policy"), "formula without capacity_rps",
                     "formula with capacity_rps, or observe");
   }
@@ -214,11 +214,12 @@ void check_beat(const Draft& draft, Problems& problems) {
 void cross_check(const Draft& draft, const HostPorts& host, Problems& problems) {
   check_reach(draft, problems);
   check_identities(draft, problems);
-  const OwnAddresses own(draft);
+  const OwnAddresses own(draft.config);
   for (std::size_t i = 0; i < draft.config.services.size(); ++i) {
     check_snat(draft, i, problems);
     check_tiers(draft, i, own, problems);
     check_placement(draft, i, problems);
+    check_capacity(draft, i, problems);
     check_policy(draft, i, problems);
     check_counting(draft, i, problems);
     check_move(draft, i, problems);

@@ -20,9 +20,10 @@ void check_vm(const Draft& draft, std::size_t i, Problems& problems) {
     problems.refuse(vm.list, service_key(i, "vm"),
                     "VM backends with placement receiver, whose VM tier is this host",
                     "no vm, or placement balancer or sender");
-  } else if (!vm.given) {
+  } else if (!vm.is_list) {
     problems.refuse(vm.list, service_key(i, "vm"), "no VM backend " + with_placement(service),
-                    "at least one VM backend, or placement receiver");
+                    "at least one VM backend, [] where a control plane adds them, or placement "
+                    "receiver");
   }
 }
 

@@ -12,11 +12,19 @@
 
 namespace flare {
 
+/// Where a backend says what it can do; line 0: it does not.
+struct BackendPlaces {
+  Place workers;
+  Place capacity;
+};
+
 /// Where a tier's backends stand.
 struct TierPlaces {
   Place list;
+  bool is_list = false;         ///< given, perhaps without items
   bool given = false;           ///< with items, which perhaps were refused
   std::vector<Place> backends;  ///< of `endpoint`
+  std::vector<BackendPlaces> told;
 };
 
 /// Where the values of a service stand; where one is missing, the place of what should hold it.

@@ -40,13 +40,6 @@ void check_family(const Draft& draft, std::size_t i, flare_tier tier, Problems& 
   }
 }
 
-/// The index under `key`; SIZE_MAX where there is none, which is behind every service.
-template <typename Key>
-std::size_t first_of(const std::map<Key, std::size_t>& index, const Key& key) {
-  const auto found = index.find(key);
-  return found == index.end() ? SIZE_MAX : found->second;
-}
-
 void check_addresses(const Draft& draft, std::size_t i, const OwnAddresses& addresses,
                      Problems& problems) {
   const ServiceConfig& service = draft.config.services[i];
@@ -76,35 +69,6 @@ void check_addresses(const Draft& draft, std::size_t i, const OwnAddresses& addr
 }
 
 }  // namespace
-
-OwnAddresses::OwnAddresses(const Draft& draft) : draft_(draft) {
-  for (std::size_t i = 0; i < draft.config.services.size(); ++i) {
-    const ServiceConfig& service = draft.config.services[i];
-    frontends_.emplace(std::pair(service.frontend, service.protocol), i);
-    if (service.frontend.port != 0) frontend_addresses_.emplace(service.frontend.address, i);
-    for (const Address& address : snat_of(service)) snat_.emplace(address, i);
-    for (const Address& address : service.snat) given_snat_.emplace(address, i);
-  }
-}
-
-std::string OwnAddresses::why(const ServiceConfig& service, flare_tier tier,
-                              const Endpoint& endpoint) const {
-  const auto& services = draft_.config.services;
-  if (tier == FLARE_TIER_VM) {
-    const NatConfig& nat = draft_.config.nat;
-    const bool nat_port = endpoint.port >= nat.port_min && endpoint.port <= nat.port_max;
-    const std::size_t frontend = first_of(frontends_, std::pair(endpoint, service.protocol));
-    const std::size_t snat = nat_port ? first_of(snat_, endpoint.address) : SIZE_MAX;
-    if (frontend == SIZE_MAX && snat == SIZE_MAX) return "";
-    return frontend <= snat ? "the frontend of " + named(services[frontend])
-                            : "a SNAT address and port of " + named(services[snat]);
-  }
-  const std::size_t frontend = first_of(frontend_addresses_, endpoint.address);
-  const std::size_t snat = first_of(given_snat_, endpoint.address);
-  if (frontend == SIZE_MAX && snat == SIZE_MAX) return "";
-  return frontend <= snat ? "whose address is the frontend of " + named(services[frontend])
-                          : "whose address is a SNAT address of " + named(services[snat]);
-}
 
 void check_tiers(const Draft& draft, std::size_t i, const OwnAddresses& own, Problems& problems) {
   for (const flare_tier tier : kTiers) {

@@ -9,12 +9,12 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::uint32_t kWeightMax = 65'535;
 constexpr milliseconds kAffinityMax{24 * 3'600'000};
 
 void read_backend(const YamlNode& node, const std::string& key, std::vector<BackendConfig>& list,
                   TierPlaces& places, Problems& problems) {
   BackendConfig backend;
+  BackendPlaces own;
   Place place = node.place;
   const FieldReader endpoint = [&](const YamlNode& value, const std::string& field) {
     place = value.place;
@@ -24,16 +24,24 @@ void read_backend(const YamlNode& node, const std::string& key, std::vector<Back
               {{"endpoint", endpoint, "an address and port as 192.0.2.1:80"},
                integer_field("weight", {0, kWeightMax, "relative; 0 takes no new flows"},
                              backend.weight, problems),
-               word_field("state", {"active", "draining", "down"}, backend.state, problems)},
+               word_field("state", {"active", "draining", "down"}, backend.state, problems),
+               placed(own.workers, integer_field("workers", {1, kWorkersMax, "requests at once"},
+                                                 backend.workers, problems)),
+               placed(own.capacity, number_field("capacity_rps",
+                                                 {kCapacityMin, kCapacityMax,
+                                                  "requests a second that the backend serves"},
+                                                 backend.capacity_rps, problems))},
               problems);
   list.push_back(backend);
   places.backends.push_back(place);
+  places.told.push_back(own);
 }
 
 Field backends_field(std::string_view name, std::vector<BackendConfig>& list, TierPlaces& places,
                      Problems& problems) {
   const FieldReader read = [&](const YamlNode& node, const std::string& key) {
-    places.given = node.kind == YamlNode::Kind::kSequence && !node.items.empty();
+    places.is_list = node.kind == YamlNode::Kind::kSequence;
+    places.given = places.is_list && !node.items.empty();
     read_items(
         node, key,
         [&](const YamlNode& item, const std::string& item_key) {

@@ -1,4 +1,4 @@
-// What an operator set by hand and a restart must not forget.
+// What an operator or a control plane set and a restart must not forget.
 #pragma once
 
 #include <filesystem>
@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "model/address.h"
+#include "model/config.h"
 
 namespace flare {
 
@@ -15,6 +16,7 @@ namespace flare {
 struct SavedState {
   std::map<std::string, double> pinned_shares;        ///< 0..1
   std::map<std::string, std::set<Endpoint>> drained;  ///< backends of either tier
+  std::map<std::string, ToldService> told;            ///< by a control plane
   bool operator==(const SavedState&) const = default;
 };
 

@@ -6,7 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,11 +22,19 @@ constexpr std::size_t kTierBackendsMax = 1024;
 
 constexpr std::array<flare_tier, FLARE_TIERS_COUNT> kTiers{FLARE_TIER_VM, FLARE_TIER_SERVERLESS};
 
+/// What may be told of the VM tier, or of one of its backends.
+constexpr std::uint32_t kWorkersMax = 1'000'000;
+constexpr double kCapacityMin = 0.1;
+constexpr double kCapacityMax = 1e7;
+constexpr std::uint32_t kWeightMax = 65'535;
+
 /// An address of a service, in either tier.
 struct BackendConfig {
   Endpoint endpoint;
   std::uint32_t weight = 1;  ///< relative; 0 takes no new flows
   flare_backend_state state = FLARE_BACKEND_ACTIVE;
+  std::uint32_t workers = 0;  ///< VM tier: requests that it works on at once; 0: not told
+  double capacity_rps = 0;    ///< VM tier: requests a second that it serves; 0: not told
 };
 
 /// How much a service may spill, so that a flood cannot become a bill.
@@ -78,6 +88,25 @@ struct HealthConfig {
   double eject_max = 0.5;                        ///< of a tier's backends, by passive signals alone
   std::chrono::milliseconds eject_time{10'000};  ///< before the half-open trial; doubles each time
   std::chrono::milliseconds slow_start{0};  ///< in which a backend that returns grows to its weight
+};
+
+/// A backend as a control plane tells it.
+struct ToldBackend {
+  flare_tier tier = FLARE_TIER_VM;
+  std::uint32_t weight = 1;
+  std::uint32_t workers = 0;  ///< 0: not told
+  double capacity_rps = 0;    ///< 0: not told
+  bool operator==(const ToldBackend&) const = default;
+};
+
+/// What a control plane tells of a service, over its configuration.
+struct ToldService {
+  std::uint64_t generation = 0;  ///< the last that was accepted; 0: none yet
+  std::map<Endpoint, ToldBackend> added;
+  std::set<Endpoint> removed;            ///< of the configuration's
+  std::optional<std::uint32_t> workers;  ///< of the service
+  std::optional<double> capacity_rps;    ///< of the service
+  bool operator==(const ToldService&) const = default;
 };
 
 struct ServiceConfig {

@@ -247,8 +247,10 @@ Result<Done> Agent::reload() {
     if (!next) return next.error();
     auto allowed = refuse_immutable(*next);
     if (!allowed) return allowed.error();
-    auto applied = services_.apply(*next, services_.state(), parts_.clock.now_ns());
+    const SavedState state = services_.state();
+    auto applied = services_.apply(*next, state, parts_.clock.now_ns());
     if (!applied) return applied.error();
+    if (services_.state() != state) remember();
     config_ = *next;
     watch_health();
     if (config_.nat.reserve) {
@@ -292,8 +294,9 @@ Result<Done> Agent::set_share(const std::string& service, std::optional<double> 
   return Done{change->before, change->after, message};
 }
 
-Result<Done> Agent::drain(const std::string& service, const Endpoint& backend, bool drained) {
-  auto change = services_.drain(service, backend, drained);
+Result<Done> Agent::drain(const std::string& service, const Endpoint& backend, bool drained,
+                          Generation generation) {
+  auto change = services_.drain(service, backend, drained, generation);
   if (!change) return change.error();
   remember();
   watch_health();

@@ -61,7 +61,15 @@ class Agent final : public Operations {
   Result<void> run();
 
   Result<Done> set_share(const std::string& service, std::optional<double> share) override;
-  Result<Done> drain(const std::string& service, const Endpoint& backend, bool drained) override;
+  Result<Done> drain(const std::string& service, const Endpoint& backend, bool drained,
+                     Generation generation) override;
+  Result<Done> add_backend(const std::string& service, const Endpoint& endpoint,
+                           const ToldBackend& backend, Generation generation) override;
+  Result<Done> remove_backend(const std::string& service, const Endpoint& endpoint,
+                              Generation generation) override;
+  Result<Done> set_workers(const std::string& service, const WorkersChange& change,
+                           Generation generation) override;
+  Result<Done> endpoints(const std::string& service) override;
   Result<Done> report(const std::string& service, const LoadReport& load) override;
   Result<Done> health(const std::string& service) override;
   Result<Done> detach(const std::string& interface) override;
@@ -80,6 +88,7 @@ class Agent final : public Operations {
   Result<void> read_addresses();
   Result<void> refuse_immutable(const Config& next) const;
   Result<std::vector<std::string>> detach_from(const std::string& interface);
+  Result<Done> told(const std::string& what, const Result<EndpointChange>& change);
   void remember();
   std::filesystem::path state_file() const { return config_.agent.state_dir / "state.json"; }
   std::string status() const;

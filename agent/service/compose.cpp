@@ -121,6 +121,14 @@ flare_backend compose_backend(const BackendConfig& backend, const BackendFacts& 
   return value;
 }
 
+flare_backend compose_gone(const flare_backend& last) {
+  flare_backend value{};
+  value.generation = last.generation;
+  // Clients that kept to it must not be sent to an address that is no more.
+  if (last.generation > 0) value.state = FLARE_BACKEND_DRAINING;
+  return value;
+}
+
 flare_service_info compose_info(const ServiceConfig& service) {
   flare_service_info info{};
   service.name.copy(info.name, sizeof(info.name) - 1);

@@ -49,6 +49,9 @@ struct BackendFacts {
 
 flare_backend compose_backend(const BackendConfig& backend, const BackendFacts& facts);
 
+/// What a backend leaves in its id, for the flows that it still has: they go on.
+flare_backend compose_gone(const flare_backend& last);
+
 /// The entry of a service with nothing sampled yet.
 flare_service_info compose_info(const ServiceConfig& service);
 

@@ -195,4 +195,41 @@ Result<std::vector<ServiceIdentity>> assign_identities(const Config& config, con
   return identities;
 }
 
+Result<ServiceIdentity> reassign_backends(const ServiceIdentity& identity,
+                                          const ServiceConfig& standing, const ServiceConfig& next,
+                                          const Tables& tables) {
+  std::map<std::pair<flare_tier, Endpoint>, BackendIdentity> known;
+  for (const flare_tier tier : kTiers) {
+    const auto& list = standing.backends(tier);
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      known[{tier, list[i].endpoint}] = identity.backends[tier][i];
+    }
+  }
+  std::optional<BackendIds> ids;
+  std::vector<flare_backend> backends;
+  ServiceIdentity result{identity.id, false, {}};
+  for (const flare_tier tier : kTiers) {
+    for (const BackendConfig& backend : next.backends(tier)) {
+      const auto found = known.find({tier, backend.endpoint});
+      if (found != known.end()) {
+        result.backends[tier].push_back({found->second.id, found->second.generation, false});
+        continue;
+      }
+      if (!ids) {
+        for (std::uint32_t id = 0; id < tables.backends_max(); ++id) {
+          backends.push_back(tables.backend(id));
+        }
+        ids.emplace(backends);
+      }
+      const auto taken = ids->take();
+      if (!taken) {
+        return Error("no backend id is free for " + backend.endpoint.text() +
+                     "; raise limits.backends");
+      }
+      result.backends[tier].push_back(*taken);
+    }
+  }
+  return result;
+}
+
 }  // namespace flare

@@ -64,4 +64,10 @@ class KnownServices {
 /// run out.
 Result<std::vector<ServiceIdentity>> assign_identities(const Config& config, const Known& known);
 
+/// The same for one service that stands in the maps, with the backends of `standing`, and shall
+/// have those of `next`.
+Result<ServiceIdentity> reassign_backends(const ServiceIdentity& identity,
+                                          const ServiceConfig& standing, const ServiceConfig& next,
+                                          const Tables& tables);
+
 }  // namespace flare

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "control/cap.h"
+#include "service/endpoints.h"
 
 namespace flare {
 namespace {
@@ -59,8 +60,9 @@ bool cap_was_felt(const flare_service_counters& now, const flare_service_counter
 }  // namespace
 
 bool learns_workers(const ServiceConfig& service) {
-  return service.workers == 0 && service.policy != FLARE_POLICY_FORMULA &&
-         service.protocol == Protocol::kTcp && service.counting == FLARE_COUNTING_AUTO;
+  return service.workers == 0 && !workers_by_backend(service) &&
+         service.policy != FLARE_POLICY_FORMULA && service.protocol == Protocol::kTcp &&
+         service.counting == FLARE_COUNTING_AUTO;
 }
 
 /// What the interval says of the VM tier's workers and of its capacity.

@@ -37,6 +37,22 @@ class VmBackends {
   std::unordered_map<std::uint32_t, std::vector<BackendIdentity>> by_service_;
 };
 
+/// `file` with what was told, of which it drops what has no meaning any more.
+Config overlaid(const Config& file, SavedState& state, std::vector<std::string>& left_out) {
+  Config config = file;
+  if (state.told.empty()) return config;
+  const OwnAddresses own(file);
+  for (ServiceConfig& service : config.services) {
+    const auto told = state.told.find(service.name);
+    if (told == state.told.end()) continue;
+    told->second = pruned(std::move(told->second), service);
+    Overlaid result = with_told(service, told->second, own);
+    service = std::move(result.service);
+    left_out.insert(left_out.end(), result.left_out.begin(), result.left_out.end());
+  }
+  return config;
+}
+
 /// Connections a second in the unit of the maps.
 std::uint64_t to_mcps(double per_second) {
   return static_cast<std::uint64_t>(std::llround(per_second * 1000));
@@ -53,10 +69,16 @@ Result<void> ServiceSet::apply(const Config& config, SavedState state, std::uint
   const std::uint64_t bound = to_ns(config.agent.heartbeat_bound);
   shares_are_tended_ = started_ || (beat_ns != 0 && now_ns - beat_ns <= bound);
 
-  auto brought = bring(config, now_ns);
+  std::vector<std::string> left_out;
+  Config in_force = overlaid(config, state_, left_out);
+  auto brought = bring(in_force, now_ns);
   if (brought) {
-    config_ = config;
+    file_ = config;
+    config_ = std::move(in_force);
     started_ = true;
+    for (const std::string& one : left_out) {
+      log_.warn("what a control plane told does not fit the configuration reason=\"{}\"", one);
+    }
     return {};
   }
   state_ = state_before;
@@ -109,40 +131,6 @@ void ServiceSet::manage(std::vector<Managed> services) {
   for (std::size_t i = 0; i < services_.size(); ++i) by_name_[services_[i].config.name] = i;
 }
 
-/// What was learned before, by this agent or by an earlier one; else what the configuration says.
-std::uint64_t ServiceSet::capacity_at_start(const ServiceConfig& config,
-                                            const ServiceIdentity& identity,
-                                            const flare_service_info& old) const {
-  const std::uint64_t told = compose_info(config).capacity_mrps;
-  if (config.policy != FLARE_POLICY_CAP || identity.fresh) return told;
-  const Managed* same = running(identity.id, config.name);
-  if (same == nullptr) return old.capacity_mrps > 0 ? old.capacity_mrps : told;
-  const bool told_anew =
-      same->config.capacity_rps != config.capacity_rps || same->config.policy != FLARE_POLICY_CAP;
-  return told_anew ? told : same->control.capacity_mrps();
-}
-
-/// Workers go on from what was learned, by this agent or by an earlier one, unless they are told.
-void ServiceSet::adopt_learned(Managed& service, const flare_service_info& old,
-                               std::uint64_t now_ns) const {
-  const bool same = running(service.identity.id, service.config.name) != nullptr;
-  if (!learns_workers(service.config)) {
-    service.control.forget_workers();
-  } else if (!same && !service.identity.fresh) {
-    // Workers that were told have no base, and are not gone on from.
-    service.control.resume_workers(service.value.workers, old.base_ns);
-  }
-  if (service.config.counting != FLARE_COUNTING_REPORTED) {
-    service.reported = {};
-    service.report_is_late = false;
-  } else {
-    if (!same && !service.identity.fresh) {
-      service.reported.resume(old.reported_ns, tables_.admission(service.identity.id).reported);
-    }
-    service.reported.expect(now_ns);
-  }
-}
-
 const ServiceSet::Managed* ServiceSet::running(std::uint32_t id, std::string_view name) const {
   const auto found = by_name_.find(std::string(name));
   if (found == by_name_.end()) return nullptr;
@@ -175,8 +163,6 @@ ServiceSet::Managed ServiceSet::prepare(const ServiceConfig& config,
   service.steered_share = service.value.share;
 
   service.info = compose_info(config);
-  service.control.believe(capacity_at_start(config, identity, old));
-  service.info.capacity_mrps = service.control.capacity_mrps();
   service.info.spilling_since_ns = service.spills.since_ns();
   adopt_learned(service, old, now_ns);
   service.info.reported_ns = service.reported.at_ns();
@@ -189,6 +175,9 @@ ServiceSet::Managed ServiceSet::prepare(const ServiceConfig& config,
     service.info.serverless_mrps = old.serverless_mrps;
   }
   if (running(identity.id, config.name) == nullptr) resume_health(service, known);
+  service.control.believe(capacity_at_start(service, old));
+  service.info.capacity_mrps = service.control.capacity_mrps();
+  service.told = told_to(service);
   return service;
 }
 
@@ -205,8 +194,8 @@ Steering ServiceSet::steering_of(const Managed& service) const {
     steering.workers = service.control.limiter().workers();
     steering.cap = service.control.limiter().cap();
   } else {
-    steering.workers = config.workers;
-    steering.cap = config.policy == FLARE_POLICY_FORMULA ? 0 : cap_of(config.workers);
+    steering.workers = service.told.workers;
+    steering.cap = config.policy == FLARE_POLICY_FORMULA ? 0 : cap_of(service.told.workers);
   }
   steering.moves = service.moves;
   steering.number = service.steering;
@@ -285,8 +274,7 @@ Result<void> ServiceSet::clear_unused(const Known& known, const std::vector<Mana
     if (!cleared) return cleared.error();
   }
   for (std::uint32_t id = 1; id < known.backends.size(); ++id) {
-    flare_backend rest{};
-    rest.generation = known.backends[id].generation;
+    const flare_backend rest = compose_gone(known.backends[id]);
     if (backend_used[id] || same_bytes(rest, known.backends[id])) continue;
     auto cleared = tables_.put_backend(id, rest);
     if (!cleared) return cleared.error();
@@ -411,12 +399,16 @@ Result<ShareChange> ServiceSet::pin(std::string_view name, std::optional<double>
   return change;
 }
 
-Result<std::pair<std::string, std::string>> ServiceSet::drain(std::string_view name,
-                                                              const Endpoint& backend,
-                                                              bool drained) {
+Result<std::pair<std::string, std::string>> ServiceSet::drain(
+    std::string_view name, const Endpoint& backend, bool drained,
+    std::optional<std::uint64_t> generation) {
   auto found = find(name);
   if (!found) return found.error();
   Managed& service = **found;
+  ToldService told = told_of(service.config.name);
+  auto next = next_generation(service.config.name, told.generation, generation, false);
+  if (!next) return next.error();
+  told.generation = *next;
   std::string known;
   std::optional<std::uint32_t> id;
   for (const flare_tier tier : kTiers) {
@@ -439,6 +431,7 @@ Result<std::pair<std::string, std::string>> ServiceSet::drain(std::string_view n
     set.erase(backend);
   }
   if (set.empty()) state_.drained.erase(service.config.name);
+  keep_told(service.config.name, std::move(told));
 
   auto put = put_service(service);
   if (!put) {
@@ -449,6 +442,12 @@ Result<std::pair<std::string, std::string>> ServiceSet::drain(std::string_view n
 }
 
 Result<ServiceSet::Managed*> ServiceSet::find(std::string_view name) {
+  auto found = std::as_const(*this).find(name);
+  if (!found) return found.error();
+  return &services_[index_of(**found)];
+}
+
+Result<const ServiceSet::Managed*> ServiceSet::find(std::string_view name) const {
   const auto found = by_name_.find(std::string(name));
   if (found != by_name_.end()) return &services_[found->second];
   std::string known;

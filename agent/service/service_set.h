@@ -19,6 +19,7 @@
 #include "host/saved_state.h"
 #include "model/config.h"
 #include "service/compose.h"
+#include "service/endpoints.h"
 #include "service/identity.h"
 #include "service/load_report.h"
 #include "service/service_control.h"
@@ -39,6 +40,32 @@ struct ReportChange {
   std::uint64_t before = 0;
   std::uint64_t after = 0;
   std::optional<double> requests_rps;  ///< nothing until two counts were told
+};
+
+/// A backend as it is in force, and whose word put it there.
+struct EndpointView {
+  BackendConfig backend;
+  flare_tier tier = FLARE_TIER_VM;
+  bool told = false;  ///< by a control plane; else by the configuration
+  flare_backend_state state = FLARE_BACKEND_ACTIVE;  ///< that the datapath obeys
+};
+
+/// The backends of a service, and what its VM tier is taken to do.
+struct ServiceEndpoints {
+  std::string service;
+  std::uint64_t generation = 0;
+  std::uint32_t workers = 0;  ///< told or learned; 0: unknown
+  std::uint32_t cap = 0;      ///< 0: none
+  double capacity_rps = 0;    ///< told or learned; 0: unknown
+  std::vector<EndpointView> backends;
+};
+
+/// What a control plane's command changed. `before` and `after` have the backend concerned, or
+/// none.
+struct EndpointChange {
+  bool changed = false;
+  ServiceEndpoints before;
+  ServiceEndpoints after;
 };
 
 /// The only writer of services, backends, tables, settings and service_info.
@@ -68,8 +95,24 @@ class ServiceSet final : public HealthSink {
   Result<ShareChange> pin(std::string_view service, std::optional<double> share);
   /// Takes a backend of either tier out of the selection, or puts it back. The words are its
   /// states.
+  /// Without a `generation` the last one stays.
   Result<std::pair<std::string, std::string>> drain(std::string_view service,
-                                                    const Endpoint& backend, bool drained);
+                                                    const Endpoint& backend, bool drained,
+                                                    std::optional<std::uint64_t> generation = {});
+
+  /// What control planes ask (docs/control.md). Each leaves all as it was where it fails, and says
+  /// the same again without a change. `generation`: nullopt is the next one.
+  Result<EndpointChange> add_backend(std::string_view service, const Endpoint& endpoint,
+                                     const ToldBackend& backend,
+                                     std::optional<std::uint64_t> generation, std::uint64_t now_ns);
+  Result<EndpointChange> remove_backend(std::string_view service, const Endpoint& endpoint,
+                                        std::optional<std::uint64_t> generation,
+                                        std::uint64_t now_ns);
+  Result<EndpointChange> set_workers(std::string_view service, const WorkersChange& change,
+                                     std::optional<std::uint64_t> generation, std::uint64_t now_ns);
+  /// Every backend of one service; with an empty name of all services of which a control plane, or
+  /// the configuration of a backend, says more than addresses.
+  Result<std::vector<ServiceEndpoints>> endpoints(std::string_view service) const;
 
   /// Takes what a service with counting `reported` says of its load; it holds from now on.
   Result<ReportChange> report(std::string_view service, const LoadReport& load,
@@ -101,6 +144,7 @@ class ServiceSet final : public HealthSink {
     /// As published, by tier; nullopt: not known.
     std::array<std::optional<std::vector<std::uint32_t>>, FLARE_TIERS_COUNT> tables;
     std::uint64_t wanted_share = 0;  ///< by the policy
+    VmCapacity told;                 ///< what the VM tier is told to do now
     ServiceControl control;
     SpillWatch spills;
     ReportedLoad reported;
@@ -127,8 +171,9 @@ class ServiceSet final : public HealthSink {
   Managed prepare(const ServiceConfig& config, const ServiceIdentity& identity, const Known& known,
                   const KnownServices& standing, std::uint64_t now_ns) const;
   void manage(std::vector<Managed> services);
-  std::uint64_t capacity_at_start(const ServiceConfig& config, const ServiceIdentity& identity,
-                                  const flare_service_info& old) const;
+  std::uint64_t capacity_at_start(const Managed& service, const flare_service_info& old) const;
+  VmCapacity told_to(const Managed& service) const;
+  void settle_capacity(Managed& service) const;
   void adopt_learned(Managed& service, const flare_service_info& old, std::uint64_t now_ns) const;
   void resume_health(Managed& service, const Known& known) const;
   static BackendVerdict verdict_of(const Managed& service, flare_tier tier,
@@ -159,13 +204,24 @@ class ServiceSet final : public HealthSink {
   bool is_over(const Retired& one, std::uint64_t now_ns) const;
   Result<void> bury(std::uint64_t now_ns);
   Result<Managed*> find(std::string_view service);
+  Result<const Managed*> find(std::string_view service) const;
+  std::size_t index_of(const Managed& service) const;
+  const ToldService& told_of(const std::string& service) const;
+  ServiceEndpoints endpoints_of(const Managed& service) const;
+  ServiceEndpoints figures_of(const Managed& service) const;
+  ServiceEndpoints part_of(const Managed& service, const Endpoint& endpoint) const;
+  void keep_told(const std::string& service, ToldService told);
+  Result<void> obey(Managed& service, ToldService told, std::uint64_t now_ns);
+  Result<void> replace(Managed& service, const ServiceConfig& config, std::uint64_t now_ns);
+  Result<void> put_replaced(Managed& service, const ServiceIdentity& before, std::uint64_t now_ns);
   std::optional<double> pin_of(const std::string& service) const;
   bool is_drained(const std::string& service, const Endpoint& backend) const;
 
   Tables& tables_;
   Logger& log_;
   HashKey hash_key_;
-  Config config_;
+  Config file_;    ///< as the configuration has it
+  Config config_;  ///< as it is in force: with what control planes told
   SavedState state_;
   bool started_ = false;
   bool shares_are_tended_ = false;  ///< the last agent beat lately, so its shares may stay

@@ -86,6 +86,7 @@ Result<void> ServiceSet::put_together(std::span<Managed> services) {
     service.is_put = false;
     auto backends = put_backends(service);
     if (!backends) return backends.error();
+    settle_capacity(service);
     tables.push_back(tables_of(service));
   }
   auto filled = put_tables(services, tables, false);

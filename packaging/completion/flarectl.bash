@@ -23,7 +23,8 @@ _flarectl() {
         if [ -n "$skip" ]; then skip=''; continue; fi
         case $word in
             -o | --output | --pin-dir | --socket | --service | --backend | --limit | --watch | \
-                --proto | --src | --dst | --interface | --in-flight | --requests) skip=1 ;;
+                --proto | --src | --dst | --interface | --in-flight | --requests | --tier | --weight | \
+                --workers | --capacity-rps | --generation) skip=1 ;;
             -*) ;;
             *) if [ -z "$command" ]; then command=$word
                elif [ -z "$verb" ]; then verb=$word
@@ -39,20 +40,29 @@ _flarectl() {
         --proto) line='tcp udp' ;;
         --pin-dir) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
         --socket) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-        --limit | --watch | --src | --dst | --in-flight | --requests) return ;;
+        --tier) line='vm serverless' ;;
+        --limit | --watch | --src | --dst | --in-flight | --requests | --weight | --workers | \
+            --capacity-rps | --generation) return ;;
     esac
     if [ -z "$line" ]; then
         case "$command $verb" in
-            ' ') line="status service backend flow counters nat spills simulate doctor share report reload detach" ;;
+            ' ') line="status service backend flow counters nat spills simulate doctor share report workers reload detach" ;;
             'service ') line='list show' ;;
-            'backend ') line='list drain undrain' ;;
+            'backend ') line='list drain undrain add remove' ;;
+            'workers ') line='set' ;;
             'flow ') line='list count' ;;
             'share ') line='set auto' ;;
             'service show' | 'share set' | 'share auto') [ -n "$argument" ] || line=$(_flarectl_services) ;;
             'backend list') line='--service' ;;
-            'backend drain' | 'backend undrain')
+            'backend drain' | 'backend undrain' | 'backend remove')
                 if [ -z "$argument" ]; then line=$(_flarectl_services)
-                else line=$(_flarectl_values backend backend list --service "$argument"); fi ;;
+                else line="$(_flarectl_values backend backend list --service "$argument") --generation"; fi ;;
+            'backend add')
+                if [ -z "$argument" ]; then line=$(_flarectl_services)
+                else line='--tier --weight --workers --capacity-rps --generation'; fi ;;
+            'workers set')
+                if [ -z "$argument" ]; then line=$(_flarectl_services)
+                else line='--workers --capacity-rps --generation'; fi ;;
             'flow list') line='--service --backend --limit' ;;
             'flow count') line='--service --backend' ;;
             'counters ') line='--service --watch --rate' ;;

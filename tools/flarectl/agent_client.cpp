@@ -92,7 +92,7 @@ int ask_and_print(const Context& context, const char* command, const Json& reque
   AgentAnswer answer = ask_agent(context, request);
   if (answer.kind != AgentAnswer::Kind::kDone) {
     bool unknown_name = answer.message.find("no service") != std::string::npos ||
-                        answer.message.find("no backend") != std::string::npos;
+                        answer.message.find("has no backend") != std::string::npos;
     return fail(unknown_name ? kNotFound : kFailure, answer.message);
   }
   if (context.json) {

@@ -62,6 +62,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_doctor(app, context);
   add_share(app, context);
   add_report(app, context);
+  add_workers(app, context);
   add_detach(app, context);
   try {
     app.parse(argc, argv);

@@ -18,7 +18,11 @@ void add_simulate(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
 void add_share(CLI::App& app, Context& context);
 void add_report(CLI::App& app, Context& context);
+void add_workers(CLI::App& app, Context& context);
 void add_detach(CLI::App& app, Context& context);
+
+/// `backend add` and `backend remove`, beside the other words of `backend`.
+void add_endpoint_verbs(CLI::App& backend, Context& context);
 
 /// Makes `command` do `run(options)` with options of its own that live as long as the command line.
 template <typename Options, typename Run>

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 namespace flare {
 namespace {
 
@@ -12,9 +14,37 @@ class Recorder final : public Operations {
     asked = "share " + service + (share ? " " + std::to_string(*share) : " auto");
     return Done{0.0, share.value_or(0), "done"};
   }
-  Result<Done> drain(const std::string& service, const Endpoint& backend, bool drained) override {
-    asked = (drained ? "drain " : "undrain ") + service + " " + backend.text();
+  Result<Done> drain(const std::string& service, const Endpoint& backend, bool drained,
+                     Generation generation) override {
+    asked = (drained ? "drain " : "undrain ") + service + " " + backend.text() + at(generation);
     return Done{"active", "draining", "done"};
+  }
+  Result<Done> add_backend(const std::string& service, const Endpoint& endpoint,
+                           const ToldBackend& backend, Generation generation) override {
+    asked = "add " + service + " " + endpoint.text() + " tier " + std::to_string(backend.tier) +
+            " weight " + std::to_string(backend.weight) + " workers " +
+            std::to_string(backend.workers) + " capacity " +
+            std::to_string(std::lround(backend.capacity_rps * 10)) + at(generation);
+    return Done{};
+  }
+  Result<Done> remove_backend(const std::string& service, const Endpoint& endpoint,
+                              Generation generation) override {
+    asked = "remove " + service + " " + endpoint.text() + at(generation);
+    return Done{};
+  }
+  Result<Done> set_workers(const std::string& service, const WorkersChange& change,
+                           Generation generation) override {
+    const auto text = [](const auto& figure) {
+      if (!figure) return std::string("-");
+      return *figure ? std::to_string(std::lround(**figure * 10)) : std::string("configured");
+    };
+    asked = "workers " + service + " " + text(change.workers) + " " + text(change.capacity_rps) +
+            at(generation);
+    return Done{};
+  }
+  Result<Done> endpoints(const std::string& service) override {
+    asked = "endpoints " + service;
+    return Done{};
   }
   Result<Done> report(const std::string& service, const LoadReport& load) override {
     const auto text = [](const std::optional<std::uint64_t>& count) {
@@ -38,6 +68,9 @@ class Recorder final : public Operations {
   Result<Done> ping() override {
     asked = "ping";
     return Done{};
+  }
+  static std::string at(Generation generation) {
+    return generation ? " @" + std::to_string(*generation) : "";
   }
   std::string asked;
 };
@@ -72,6 +105,66 @@ INSTANTIATE_TEST_SUITE_P(
         CommandCase{"Undrain",
                     R"({"command":"backend-undrain","service":"w","backend":"[2001:db8::1]:80"})",
                     "undrain w [2001:db8::1]:80", R"("ok":true)"},
+        CommandCase{"DrainWithAGeneration",
+                    R"({"command":"backend-drain","service":"w","backend":"192.0.2.1:1",)"
+                    R"("generation":7})",
+                    "drain w 192.0.2.1:1 @7", R"("ok":true)"},
+        CommandCase{"AddWithDefaults",
+                    R"({"command":"backend-add","service":"web","backend":"192.0.2.1:80"})",
+                    "add web 192.0.2.1:80 tier 0 weight 1 workers 0 capacity 0", R"("ok":true)"},
+        CommandCase{"AddWithAll",
+                    R"({"command":"backend-add","service":"web","tier":"serverless","weight":0,)"
+                    R"("backend":"[2001:db8::1]:80","workers":4,"capacity_rps":54.8,)"
+                    R"("generation":18446744073709551615})",
+                    "add web [2001:db8::1]:80 tier 1 weight 0 workers 4 capacity 548 "
+                    "@18446744073709551615",
+                    R"("ok":true)"},
+        CommandCase{"AddToNoTier",
+                    R"({"command":"backend-add","service":"w","backend":"192.0.2.1:80",)"
+                    R"("tier":"gpu"})",
+                    "", R"(\"tier\" is \"gpu\"; accepted: \"vm\", \"serverless\")"},
+        CommandCase{"AddOfNoWorkers",
+                    R"({"command":"backend-add","service":"w","backend":"192.0.2.1:80",)"
+                    R"("workers":0})",
+                    "", R"(\"workers\" is 0; accepted: a whole number from 1 to 1000000)"},
+        CommandCase{"AddOfTooMuchWeight",
+                    R"({"command":"backend-add","service":"w","backend":"192.0.2.1:80",)"
+                    R"("weight":65536})",
+                    "", R"(\"weight\" is 65536; accepted: a whole number from 0 to 65535)"},
+        CommandCase{"AddOfCapacityAsText",
+                    R"({"command":"backend-add","service":"w","backend":"192.0.2.1:80",)"
+                    R"("capacity_rps":"54"})",
+                    "", R"(\"capacity_rps\" is \"54\"; accepted: a number from 0.1)"},
+        CommandCase{"AddBeforeTheFirstGeneration",
+                    R"({"command":"backend-add","service":"w","backend":"192.0.2.1:80",)"
+                    R"("generation":-1})",
+                    "", R"(\"generation\" is -1; accepted: a whole number from 0)"},
+        CommandCase{"AddOfNothing", R"({"command":"backend-add","service":"w"})", "",
+                    R"(needs \"backend\")"},
+        CommandCase{"AddOfAnUnknownKey",
+                    R"({"command":"backend-add","service":"w","backend":"192.0.2.1:80",)"
+                    R"("worker":4})",
+                    "", R"(unknown key \"worker\")"},
+        CommandCase{"Remove",
+                    R"({"command":"backend-remove","service":"w","backend":"192.0.2.1:80",)"
+                    R"("generation":9})",
+                    "remove w 192.0.2.1:80 @9", R"("ok":true)"},
+        CommandCase{"RemoveOfMore",
+                    R"({"command":"backend-remove","service":"w","backend":"192.0.2.1:80",)"
+                    R"("weight":9})",
+                    "", "unknown key"},
+        CommandCase{"WorkersSet",
+                    R"({"command":"workers-set","service":"w","workers":4,"capacity_rps":0.5,)"
+                    R"("generation":1})",
+                    "workers w 40 5 @1", R"("ok":true)"},
+        CommandCase{"WorkersAsConfigured",
+                    R"({"command":"workers-set","service":"w","workers":null})",
+                    "workers w configured -", R"("ok":true)"},
+        CommandCase{"WorkersSetToNothing", R"({"command":"workers-set","service":"w"})", "",
+                    R"(needs \"workers\", \"capacity_rps\" or both)"},
+        CommandCase{"Endpoints", R"({"command":"endpoints"})", "endpoints ", R"("ok":true)"},
+        CommandCase{"EndpointsOfOne", R"({"command":"endpoints","service":"web"})", "endpoints web",
+                    R"("ok":true)"},
         CommandCase{"DetachEchoesBadBytes", R"({"command":"detach","interface":"eth0"})",
                     "detach eth0", R"("ok":false)"},
         CommandCase{"Report",
@@ -122,7 +215,14 @@ TEST(CommandOfOthers, MayOnlyLook) {
   EXPECT_NE(answer_command(recorder, guest, R"({"command":"reload"})").find("only root"),
             std::string::npos);
   EXPECT_EQ(recorder.asked, "");
-  for (const char* line : {R"({"command":"ping"})", R"({"command":"health"})"}) {
+  for (const char* line : {R"({"command":"backend-add","service":"w","backend":"192.0.2.1:80"})",
+                           R"({"command":"backend-remove","service":"w","backend":"192.0.2.1:80"})",
+                           R"({"command":"workers-set","service":"w","workers":4})"}) {
+    EXPECT_NE(answer_command(recorder, guest, line).find("only root"), std::string::npos);
+    EXPECT_EQ(recorder.asked, "");
+  }
+  for (const char* line :
+       {R"({"command":"ping"})", R"({"command":"health"})", R"({"command":"endpoints"})"}) {
     EXPECT_NE(answer_command(recorder, guest, line).find("\"ok\":true"), std::string::npos);
   }
 }

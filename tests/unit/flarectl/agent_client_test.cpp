@@ -63,6 +63,25 @@ INSTANTIATE_TEST_SUITE_P(
                  R"({"command":"backend-drain","service":"web","backend":"198.51.100.1:8080"})"},
         SentCase{"backend undrain web [2001:db8::1]:80",
                  R"({"command":"backend-undrain","service":"web","backend":"[2001:db8::1]:80"})"},
+        SentCase{"backend drain web 198.51.100.1:8080 --generation 7",
+                 R"({"command":"backend-drain","service":"web","backend":"198.51.100.1:8080",)"
+                 R"("generation":7})"},
+        SentCase{"backend add web 198.51.100.1:8080",
+                 R"({"command":"backend-add","service":"web","tier":"vm",)"
+                 R"("backend":"198.51.100.1:8080","weight":1})"},
+        SentCase{"backend add web [2001:db8::1]:80 --tier serverless --weight 0 --workers 4 "
+                 "--capacity-rps 54.8 --generation 18446744073709551615",
+                 R"({"command":"backend-add","service":"web","tier":"serverless",)"
+                 R"("backend":"[2001:db8::1]:80","weight":0,"workers":4,"capacity_rps":54.8,)"
+                 R"("generation":18446744073709551615})"},
+        SentCase{"backend remove web 198.51.100.1:8080 --generation 8",
+                 R"({"command":"backend-remove","service":"web","backend":"198.51.100.1:8080",)"
+                 R"("generation":8})"},
+        SentCase{"workers set web --workers 16 --generation 9",
+                 R"({"command":"workers-set","service":"web","workers":16,"generation":9})"},
+        SentCase{"workers set web --workers auto --capacity-rps 219.2",
+                 R"({"command":"workers-set","service":"web","workers":null,)"
+                 R"("capacity_rps":219.2})"},
         SentCase{"reload", R"({"command":"reload"})"}));
 
 TEST_F(AgentClientTest, ARefusalIsAFailureInTheAgentsWords) {
@@ -71,6 +90,18 @@ TEST_F(AgentClientTest, ARefusalIsAFailureInTheAgentsWords) {
   EXPECT_EQ(ran.code, kFailure);
   EXPECT_EQ(ran.out, "");
   EXPECT_EQ(ran.err, "flarectl: flared refuses: only root may change anything\n");
+}
+
+TEST_F(AgentClientTest, WhatAControlPlaneCannotMeanIsNotSent) {
+  for (const char* line :
+       {"backend add web nowhere", "backend add web 192.0.2.1:80 --tier gpu",
+        "backend add web 192.0.2.1:80 --workers many", "backend remove web 192.0.2.1",
+        "backend remove web 192.0.2.1:80 --generation -1",
+        "backend drain web 192.0.2.1:80 --generation -1",
+        "backend add web 192.0.2.1:80 --weight -1", "workers set web",
+        "workers set web --workers 4x", "workers set web --capacity-rps inf"}) {
+    EXPECT_EQ(flarectl(line).code, kUsage) << line;
+  }
 }
 
 TEST_F(AgentClientTest, NoAgentSaysWhatToDo) {

@@ -335,7 +335,7 @@ TEST_F(CommandTest, FlowsOfTheVmTierHaveNoCause) {
   EXPECT_EQ(one["to_stack"], true);
 }
 
-TEST_F(CommandTest, BackendsHealthIsFlaredsToTell) {
+TEST_F(CommandTest, BackendsHealthAndWorkersAreFlaredsToTell) {
   const std::string socket = testing::TempDir() + "flare-fc-health.sock";
   const std::string answer =
       R"({"ok":true,"old":null,"message":"","new":{"left_out":0,"counts":{},"backends":[)"
@@ -343,17 +343,29 @@ TEST_F(CommandTest, BackendsHealthIsFlaredsToTell) {
       R"("reason":"check: Connection refused","weight_part":1.0,"since_s":12.5,)"
       R"("check":"failed: Connection refused","check_s_ago":0.7}]}})"
       "\n";
+  const std::string endpoints =
+      R"({"ok":true,"old":null,"message":"","new":{"left_out":0,"services":[{"service":"web",)"
+      R"("generation":7,"workers":4,"cap":6,"capacity_rps":54.8,"backends":[)"
+      R"({"backend":"198.51.100.2:8080","tier":"serverless","state":"active","weight":1,)"
+      R"("source":"control-plane","workers":4,"capacity_rps":54.8}]}]}})"
+      "\n";
   const auto ask = [&](const std::string& line) {
-    OneAnswer flared(socket, answer);
+    OneAnswer flared(socket, std::vector{answer, endpoints});
     return run_line("--pin-dir " + pin_dir_.string() + " --socket " + socket + " " + line);
   };
   const Json all = ask("-o json backend list").json()["backends"];
   ASSERT_EQ(all.size(), 3U);
   EXPECT_TRUE(all[0]["health"].is_null());
   EXPECT_EQ(all[1]["health"]["reason"], "check: Connection refused");
+  EXPECT_TRUE(all[0]["source"].is_null());
+  EXPECT_TRUE(all[0]["workers"].is_null());
+  EXPECT_EQ(all[1]["source"], "control-plane");
+  EXPECT_EQ(all[1]["workers"], 4);
+  EXPECT_EQ(all[1]["capacity_rps"], 54.8);
   const Ran table = ask("backend list --service web");
   EXPECT_NE(table.out.find("down for 13 s: check: Connection refused"), std::string::npos)
       << table.out;
+  EXPECT_NE(table.out.find("54.8  control-plane"), std::string::npos) << table.out;
   const Ran without = flarectl("backend list");
   EXPECT_EQ(without.code, kOk) << without.err;
   EXPECT_EQ(without.err, "");
