@@ -7,6 +7,7 @@ packages=(
 	build-essential cmake pkg-config git ca-certificates
 	clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev
 	libsystemd-dev libcap-dev libcurl4-gnutls-dev libyaml-cpp-dev libspdlog-dev nlohmann-json3-dev libcli11-dev
+	libzstd-dev zstd libxml2-utils
 	libgtest-dev libgmock-dev libbenchmark-dev
 	iproute2 ethtool procps util-linux
 	clang-format clang-tidy shellcheck

@@ -1,11 +1,10 @@
 #include "report/picture.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <functional>
 #include <optional>
 
-#include "report/svg.h"
+#include "report/chart.h"
 
 namespace flare::lab {
 namespace {
@@ -14,11 +13,9 @@ namespace {
 constexpr std::string_view kVm = "#4477aa";
 constexpr std::string_view kServerless = "#ee7733";
 constexpr std::string_view kFailed = "#cc3311";
-constexpr std::string_view kInk = "#222222";
-constexpr std::string_view kGrid = "#e4e4e4";
+constexpr std::string_view kInk = kPaperInks.ink;
 constexpr std::string_view kP50 = "#228833";
 constexpr std::string_view kP95 = "#aa3377";
-constexpr std::string_view kDashes = "7 4";
 
 constexpr int kMargin = 80;
 constexpr int kTop = 116;
@@ -29,11 +26,6 @@ constexpr int kLoadHeight = 230;
 constexpr int kShareHeight = 110;
 constexpr int kLatencyHeight = 230;
 
-struct LegendEntry {
-  std::string_view words;
-  std::string_view colour;
-};
-
 /// What the frames of all runs have in common.
 struct Scales {
   double seconds = 1;
@@ -41,12 +33,6 @@ struct Scales {
   double latency_ms = 1;
   double share = 40;  ///< percent
 };
-
-std::string whole(double value) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%.0f", value);
-  return text;
-}
 
 /// The percentage of a second's requests that serverless answered.
 double share_of(const RunSecond& second) {
@@ -69,41 +55,6 @@ Scales scales_of(const std::vector<RunSummary>& runs, const Terms& terms) {
   scales.load *= 1.12;
   scales.latency_ms *= 1.12;
   return scales;
-}
-
-void draw_axes(Svg& svg, const Frame& frame, std::string_view unit, int most_ticks) {
-  for (const double tick : round_ticks(frame.y, most_ticks)) {
-    const Point left = frame.at(frame.x.low, tick);
-    svg.line(left, frame.at(frame.x.high, tick), {kGrid, 1, ""});
-    svg.text({left.x - 8, left.y + 4}, whole(tick), 12, Anchor::kEnd);
-  }
-  for (const double tick : round_ticks(frame.x, 6)) {
-    const Point foot = frame.at(tick, frame.y.low);
-    svg.line(foot, {foot.x, foot.y + 5}, {kInk, 1, ""});
-    svg.text({foot.x, foot.y + 19}, whole(tick), 12, Anchor::kMiddle);
-  }
-  svg.line(frame.at(frame.x.low, frame.y.low), frame.at(frame.x.high, frame.y.low), {kInk, 1, ""});
-  svg.line(frame.at(frame.x.low, frame.y.low), frame.at(frame.x.low, frame.y.high), {kInk, 1, ""});
-  svg.upward_text({frame.corner.x - 54, frame.corner.y + frame.height / 2}, unit, 12);
-}
-
-void draw_head(Svg& svg, const Frame& frame, std::string_view title,
-               const std::vector<LegendEntry>& legend) {
-  svg.text({frame.corner.x, frame.corner.y - 12}, title, 13, Anchor::kStart, kInk, "bold");
-  double right = frame.corner.x + frame.width;
-  for (auto entry = legend.rbegin(); entry != legend.rend(); ++entry) {
-    const double width = 7.2 * static_cast<double>(entry->words.size());
-    svg.text({right - width, frame.corner.y - 12}, entry->words, 12);
-    svg.rectangle({right - width - 16, frame.corner.y - 22}, 12, 12, entry->colour);
-    right -= width + 30;
-  }
-}
-
-/// A dashed line across the frame with words above its left end.
-void draw_level(Svg& svg, const Frame& frame, double level, const std::string& words) {
-  const Point left = frame.at(frame.x.low, level);
-  svg.line(left, frame.at(frame.x.high, level), {kInk, 1.4, kDashes});
-  svg.text({left.x + 4, left.y - 5}, words, 12);
 }
 
 using Value = std::function<double(const RunSecond&)>;
@@ -140,19 +91,20 @@ void draw_load(Svg& svg, const Frame& frame, const RunSummary& run, const Terms&
   const auto failed = [](const RunSecond& s) { return static_cast<double>(s.failed); };
   const auto vm = [&](const RunSecond& s) { return failed(s) + static_cast<double>(s.vm); };
   const auto all = [&](const RunSecond& s) { return vm(s) + static_cast<double>(s.serverless); };
-  draw_axes(svg, frame, "requests per second", 7);
+  draw_axes(svg, frame, "requests per second");
   draw_area(svg, frame, run, none, failed, kFailed);
   draw_area(svg, frame, run, failed, vm, kVm);
   draw_area(svg, frame, run, vm, all, kServerless);
   draw_line(svg, frame, run, [](const RunSecond& s) { return s.rate; }, {kInk, 1.4, ""});
   draw_level(svg, frame, terms.capacity_rps, "VM capacity " + whole(terms.capacity_rps));
-  draw_head(svg, frame, "Load, by who answered",
-            {{"VM", kVm}, {"serverless", kServerless}, {"failed", kFailed}, {"asked for", kInk}});
+  constexpr LegendEntry kLegend[] = {
+      {"VM", kVm}, {"serverless", kServerless}, {"failed", kFailed}, {"asked for", kInk}};
+  draw_head(svg, frame, "Load, by who answered", kLegend);
 }
 
 void draw_share(Svg& svg, const Frame& frame, const RunSummary& run) {
   const auto none = [](const RunSecond&) { return 0.0; };
-  draw_axes(svg, frame, "%", 4);
+  draw_axes(svg, frame, "%", {.y = 4});
   draw_area(svg, frame, run, none, share_of, kServerless);
   draw_head(svg, frame, "Share of requests that went to serverless", {});
 }
@@ -161,11 +113,12 @@ void draw_latency(Svg& svg, const Frame& frame, const RunSummary& run, const Ter
   // What was never answered is drawn at the upper end.
   const auto p50 = [&](const RunSecond& s) { return s.p50_ms.value_or(frame.y.high); };
   const auto p95 = [&](const RunSecond& s) { return s.p95_ms.value_or(frame.y.high); };
-  draw_axes(svg, frame, "milliseconds", 7);
+  draw_axes(svg, frame, "milliseconds");
   draw_line(svg, frame, run, p95, {kP95, 2, ""});
   draw_line(svg, frame, run, p50, {kP50, 2, ""});
   draw_level(svg, frame, terms.objective_ms, "objective " + whole(terms.objective_ms));
-  draw_head(svg, frame, "Latency, from the intended start", {{"P50", kP50}, {"P95", kP95}});
+  constexpr LegendEntry kLegend[] = {{"P50", kP50}, {"P95", kP95}};
+  draw_head(svg, frame, "Latency, from the intended start", kLegend);
   const Point foot = frame.at((frame.x.low + frame.x.high) / 2, frame.y.low);
   svg.text({foot.x, foot.y + 40}, "seconds", 12, Anchor::kMiddle);
 }

@@ -1,64 +1,63 @@
 #include "report/run_summary.h"
 
-#include <fstream>
-#include <nlohmann/json.hpp>
+#include "report/json_view.h"
 
 namespace flare::lab {
 namespace {
 
-std::optional<double> maybe(const nlohmann::json& value) {
-  return value.is_null() ? std::nullopt : std::optional<double>(value.get<double>());
-}
-
-RunSecond second_of(const nlohmann::json& from) {
+RunSecond second_of(const JsonView& from) {
   RunSecond second;
-  second.rate = from.at("rate");
-  second.requests = from.at("requests");
-  second.vm = from.at("vm");
-  second.serverless = from.at("serverless");
-  second.failed = from.at("failed");
-  second.p50_ms = maybe(from.at("p50_ms"));
-  second.p95_ms = maybe(from.at("p95_ms"));
+  second.rate = from["rate"].number();
+  second.requests = from["requests"].count();
+  second.vm = from["vm"].count();
+  second.serverless = from["serverless"].count();
+  second.failed = from["failed"].count();
+  second.p50_ms = from["p50_ms"].number_or_null();
+  second.p95_ms = from["p95_ms"].number_or_null();
   return second;
 }
 
-RunSummary run_of(const nlohmann::json& from) {
+void read_lateness(RunSummary& run, const JsonView& from) {
+  run.lateness_p50_ms = from["p50_ms"].number();
+  run.lateness_p99_ms = from["p99_ms"].number();
+  run.lateness_max_ms = from["max_ms"].number();
+  run.is_void = from["void"].flag();
+}
+
+RunSummary run_of(const JsonView& from) {
   RunSummary run;
-  run.label = from.at("label");
-  run.mode = from.at("run").at("mode");
-  run.connections = from.at("run").at("connections");
-  run.objective_ms = from.at("run").at("objective_ms");
-  const auto& total = from.at("total");
-  run.requests = total.at("requests");
-  run.serverless = total.at("serverless");
-  run.serverless_billed_ms = total.at("serverless_billed_ms");
-  run.failed = total.at("failed");
-  run.over_objective = total.at("over_objective");
-  run.lead_in_serverless = from.at("lead_in").at("serverless");
-  run.lead_in_failed = from.at("lead_in").at("failed");
-  run.peak_p50_ms = maybe(from.at("peak").at("p50_ms"));
-  run.peak_p95_ms = maybe(from.at("peak").at("p95_ms"));
-  run.seconds_p50_over = from.at("peak").at("seconds_p50_over");
-  run.seconds_p95_over = from.at("peak").at("seconds_p95_over");
-  run.lateness_p99_ms = from.at("lateness").at("p99_ms");
-  run.is_void = from.at("lateness").at("void").get<bool>() || from.at("interrupted").get<bool>();
-  for (const auto& second : from.at("seconds")) run.seconds.push_back(second_of(second));
+  run.label = from["label"].word();
+  run.mode = from["run"]["mode"].word();
+  run.connections = from["run"]["connections"].word();
+  run.objective_ms = from["run"]["objective_ms"].number();
+  const JsonView total = from["total"];
+  run.requests = total["requests"].count();
+  run.serverless = total["serverless"].count();
+  run.serverless_billed_ms = total["serverless_billed_ms"].count();
+  run.failed = total["failed"].count();
+  run.over_objective = total["over_objective"].count();
+  run.lead_in_serverless = from["lead_in"]["serverless"].count();
+  run.lead_in_failed = from["lead_in"]["failed"].count();
+  run.peak_p50_ms = from["peak"]["p50_ms"].number_or_null();
+  run.peak_p95_ms = from["peak"]["p95_ms"].number_or_null();
+  run.seconds_p50_over = from["peak"]["seconds_p50_over"].whole();
+  run.seconds_p95_over = from["peak"]["seconds_p95_over"].whole();
+  read_lateness(run, from["lateness"]);
+  if (from["interrupted"].flag()) run.is_void = true;
+  for (const JsonView& second : from["seconds"].items()) run.seconds.push_back(second_of(second));
   return run;
 }
 
 }  // namespace
 
 Result<RunSummary> read_run(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  if (!file) return Error("cannot read " + path.string());
-  // The library reports by exceptions; they end here.
-  try {
-    const nlohmann::json json = nlohmann::json::parse(file);
-    if (json.at("schema") != "flare-load/1") return Error(path.string() + ": unknown schema");
-    return run_of(json);
-  } catch (const nlohmann::json::exception& problem) {
-    return Error(path.string() + ": " + problem.what());
-  }
+  auto document = JsonDocument::read(path);
+  if (!document) return document.error();
+  const JsonView root = document->root();
+  if (root["schema"].word() != "flare-load/1") return Error(path.string() + ": unknown schema");
+  RunSummary run = run_of(root);
+  if (const auto problem = document->problem()) return *problem;
+  return run;
 }
 
 }  // namespace flare::lab

@@ -38,7 +38,9 @@ struct RunSummary {
   std::optional<double> peak_p95_ms;
   int seconds_p50_over = 0;
   int seconds_p95_over = 0;
+  double lateness_p50_ms = 0;
   double lateness_p99_ms = 0;
+  double lateness_max_ms = 0;
   bool is_void = false;  ///< the generator was late, or the run was interrupted
   std::vector<RunSecond> seconds;
 };

@@ -13,22 +13,6 @@ std::string number(double value) {
   return text;
 }
 
-std::string escaped(std::string_view words) {
-  std::string text;
-  for (const char letter : words) {
-    if (letter == '&') {
-      text += "&amp;";
-    } else if (letter == '<') {
-      text += "&lt;";
-    } else if (letter == '>') {
-      text += "&gt;";
-    } else {
-      text += letter;
-    }
-  }
-  return text;
-}
-
 std::string path_of(std::span<const Point> points) {
   std::string path;
   for (const Point& point : points) path += number(point.x) + "," + number(point.y) + " ";
@@ -49,8 +33,28 @@ std::string_view to_word(Anchor anchor) {
 
 }  // namespace
 
-Svg::Svg(int width, int height) : width_(width), height_(height) {
-  rectangle({0, 0}, width, height, "#ffffff");
+std::string escaped(std::string_view words) {
+  std::string text;
+  for (const char letter : words) {
+    if (letter == '&') {
+      text += "&amp;";
+    } else if (letter == '<') {
+      text += "&lt;";
+    } else if (letter == '>') {
+      text += "&gt;";
+    } else if (letter == '"') {
+      text += "&quot;";
+    } else if (letter == '\'') {
+      text += "&#39;";
+    } else {
+      text += letter;
+    }
+  }
+  return text;
+}
+
+Svg::Svg(int width, int height, std::string_view background) : width_(width), height_(height) {
+  if (!background.empty()) rectangle({0, 0}, width, height, background);
 }
 
 void Svg::line(Point from, Point to, const Stroke& stroke) {
@@ -63,8 +67,10 @@ void Svg::polyline(std::span<const Point> points, const Stroke& stroke) {
              path_of(points) + "'/>\n";
 }
 
-void Svg::polygon(std::span<const Point> points, std::string_view fill) {
-  shapes_ += "<polygon fill='" + std::string(fill) + "' points='" + path_of(points) + "'/>\n";
+void Svg::polygon(std::span<const Point> points, std::string_view fill, double opacity) {
+  const std::string look = opacity < 1 ? "' fill-opacity='" + std::to_string(opacity) : "";
+  shapes_ +=
+      "<polygon fill='" + std::string(fill) + look + "' points='" + path_of(points) + "'/>\n";
 }
 
 void Svg::rectangle(Point corner, double width, double height, std::string_view fill) {
@@ -81,18 +87,25 @@ void Svg::text(Point at, std::string_view words, int size, Anchor anchor, std::s
              "</text>\n";
 }
 
-void Svg::upward_text(Point at, std::string_view words, int size) {
+void Svg::upward_text(Point at, std::string_view words, int size, std::string_view colour) {
   const std::string place = number(at.x) + " " + number(at.y);
   shapes_ += "<g transform='translate(" + place + ") rotate(-90)'>\n";
-  text({0, 0}, words, size, Anchor::kMiddle);
+  text({0, 0}, words, size, Anchor::kMiddle, colour);
   shapes_ += "</g>\n";
 }
 
-std::string Svg::document() const {
+std::string Svg::opening(std::string_view more) const {
   const std::string size = std::to_string(width_) + " " + std::to_string(height_);
   return "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 " + size + "' width='" +
          std::to_string(width_) + "' height='" + std::to_string(height_) +
-         "' font-family='DejaVu Sans, Helvetica, Arial, sans-serif'>\n" + shapes_ + "</svg>\n";
+         "' font-family='DejaVu Sans, Helvetica, Arial, sans-serif'" + std::string(more) + ">\n";
+}
+
+std::string Svg::document() const { return opening("") + shapes_ + "</svg>\n"; }
+
+std::string Svg::element(std::string_view title) const {
+  return opening(" role='img' style='max-width:100%;height:auto'") + "<title>" + escaped(title) +
+         "</title>\n" + shapes_ + "</svg>\n";
 }
 
 std::vector<double> round_ticks(const Range& range, int most) {

@@ -25,26 +25,35 @@ struct Stroke {
 /// A picture that grows by shapes. Coordinates are pixels from the upper left corner.
 class Svg {
  public:
-  Svg(int width, int height);
+  /// `background` empty: none, for a picture in a page.
+  Svg(int width, int height, std::string_view background = "#ffffff");
 
   void line(Point from, Point to, const Stroke& stroke);
   void polyline(std::span<const Point> points, const Stroke& stroke);
-  void polygon(std::span<const Point> points, std::string_view fill);
+  void polygon(std::span<const Point> points, std::string_view fill, double opacity = 1);
   void rectangle(Point corner, double width, double height, std::string_view fill);
   /// `size` in pixels; `weight` as in CSS.
   void text(Point at, std::string_view words, int size, Anchor anchor = Anchor::kStart,
             std::string_view colour = "#222222", std::string_view weight = "normal");
   /// Text that reads upwards, centred on `at`.
-  void upward_text(Point at, std::string_view words, int size);
+  void upward_text(Point at, std::string_view words, int size, std::string_view colour = "#222222");
 
   /// The whole document.
   std::string document() const;
+  /// The same as an element of an HTML page, which shrinks with the page; `title` tells what it
+  /// shows to those who cannot see it.
+  std::string element(std::string_view title) const;
 
  private:
+  std::string opening(std::string_view more) const;
+
   std::string shapes_;
   int width_;
   int height_;
 };
+
+/// Text with what has a meaning in XML replaced.
+std::string escaped(std::string_view words);
 
 /// A range of values, from 0 or another round number.
 struct Range {
