@@ -5,7 +5,7 @@ BUILD := build
 JOBS ?= $(shell nproc)
 CMAKE_FLAGS ?=
 
-.PHONY: help packages build demo test test-unit test-bpf e2e bench accuracy robustness keepalive connect balance disruption scale ejection lab check fmt vmlinux install clean
+.PHONY: help packages build demo test test-unit test-bpf e2e bench accuracy robustness keepalive connect balance disruption scale ejection eval eval-quick simulate lab check fmt vmlinux install clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## */\1\t/' | \
@@ -70,6 +70,14 @@ scale: build ## flared with 4,096 services, 65,535 backends and a million flows:
 ejection: build ## a balancer whose VM dies, refuses or becomes slow: how soon it is out, and back (root, 6 minutes)
 	@scripts/install_packages.sh curl jq
 	@scripts/ejection.sh $(BUILD)
+
+eval-quick: build ## a real spike with VM-only, the paper's way, and cap, on a page (root, 6 minutes)
+	@scripts/install_packages.sh haproxy socat curl jq zstd
+	@scripts/eval.sh $(BUILD) quick
+
+eval: build ## the paper's evaluation, whole: goes on where it was interrupted (root, hours)
+	@scripts/install_packages.sh haproxy socat curl jq zstd
+	@scripts/eval.sh $(BUILD) full
 
 lab: build ## set up the lab's namespaces and leave them there; scripts/lab.sh down removes them (root)
 	@scripts/lab.sh up

@@ -16,6 +16,8 @@
 # network of its own (10.20.N.10, 2001:db8:20:N::10), and the VIP 203.0.113.100 or 2001:db8:3::100.
 #   one-arm    the balancer lb is a host as the others, and the router sends it what is for the VIP
 #   two-arms   lb is the router itself (interfaces to-client, to-vm1, ...), so between all of them
+#   fleet      two-arms with a client, a front service, a chain of services behind, and the cloud; VMs
+#              come and go: "add vm3" and "remove vm3" (10.20.103.10)
 set -euo pipefail
 
 readonly prefix=${FLARE_LAB_PREFIX:-flare-lab-}
@@ -27,33 +29,37 @@ case $shape in
 receiver) hosts=(client vm cloud) ;;
 one-arm) hosts=("${balanced[@]}" lb) ;;
 two-arms) hosts=("${balanced[@]}") hub=lb ;;
+fleet) hosts=(client front chain cloud) hub=lb ;;
 *)
-	echo "$0: no shape '$shape'; there is: receiver, one-arm, two-arms" >&2
+	echo "$0: no shape '$shape'; there is: receiver, one-arm, two-arms, fleet" >&2
 	exit 2
 	;;
 esac
 readonly hosts hub
 
 usage() {
-	echo "usage: $0 up|down|status|run HOST COMMAND..." >&2
+	echo "usage: $0 up|down|status|add vmN|remove vmN|run HOST COMMAND..." >&2
 	exit 2
 }
 
 # The subnet of a host: "<first three IPv4 numbers> <IPv6 prefix>".
 subnets_of() {
 	local number
-	if [ "$shape" != receiver ]; then
+	if [[ $shape == fleet && $1 =~ ^vm([0-9]+)$ ]]; then
+		number=$((100 + BASH_REMATCH[1]))
+		echo "10.20.$number 2001:db8:20:$number:"
+	elif [ "$shape" != receiver ]; then
 		for number in "${!hosts[@]}"; do
 			[ "${hosts[number]}" != "$1" ] || echo "10.20.$number 2001:db8:20:$number:"
 		done
-		return 0
+	else
+		case $1 in
+		client) echo "192.0.2 2001:db8:1:" ;;
+		vm) echo "198.51.100 2001:db8:2:" ;;
+		cloud) echo "203.0.113 2001:db8:3:" ;;
+		*) return 1 ;;
+		esac
 	fi
-	case $1 in
-	client) echo "192.0.2 2001:db8:1:" ;;
-	vm) echo "198.51.100 2001:db8:2:" ;;
-	cloud) echo "203.0.113 2001:db8:3:" ;;
-	*) return 1 ;;
-	esac
 }
 
 inside() {
@@ -129,15 +135,27 @@ await_link() {
 	return 1
 }
 
+add_host() {
+	prepare "$1"
+	join_to_hub "$1"
+	await_link "$1"
+}
+
+remove_host() {
+	[ -e "/run/netns/$prefix$1" ] || return 0
+	# Deleting the interface first takes it down at once; a namespace that a process still holds
+	# would keep it.
+	ip -n "$prefix$1" link delete eth0 2>/dev/null || true
+	ip netns delete "$prefix$1"
+}
+
 down() {
 	local host
+	for host in /run/netns/"$prefix"vm*; do
+		[ ! -e "$host" ] || remove_host "${host#"/run/netns/$prefix"}"
+	done
 	for host in "${hosts[@]}" "$hub"; do
-		if [ -e "/run/netns/$prefix$host" ]; then
-			# Deleting the interface first takes it down at once; a namespace that a process still
-			# holds would keep it.
-			ip -n "$prefix$host" link delete eth0 2>/dev/null || true
-			ip netns delete "$prefix$host"
-		fi
+		remove_host "$host"
 	done
 }
 
@@ -164,6 +182,13 @@ case $1 in
 up) up ;;
 down) down ;;
 status) status ;;
+add | remove)
+	if [[ $# != 2 || $shape != fleet || ! $2 =~ ^vm[0-9]+$ || ${2#vm} -gt 150 ]]; then
+		echo "$0: $1 takes a VM of the shape fleet, vm0 to vm150" >&2
+		exit 2
+	fi
+	"$1_host" "$2"
+	;;
 run)
 	[ $# -ge 3 ] || usage
 	host=$2
