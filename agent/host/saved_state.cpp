@@ -110,6 +110,7 @@ Result<SavedState> from_json(const nlohmann::json& json) {
   }
   // A state from before there were control planes has none.
   const nlohmann::json all = json.value("told", nlohmann::json::object());
+  if (!all.is_object()) return Error("something told that is no map of services");
   for (const auto& [service, told] : all.items()) {
     auto read = told_service(told);
     if (!read) return read.error();

@@ -86,6 +86,26 @@ TEST(GoodConfig, SaysHowLoadIsCounted) {
   EXPECT_EQ(verdict.config->services[0].counting, FLARE_COUNTING_REPORTED);
 }
 
+TEST(GoodConfig, LetsBackendsTellWhatTheyCanDo) {
+  const Verdict verdict = changed("    policy: formula\n    capacity_rps: 438\n",
+                                  "    policy: formula\n    placement: balancer\n    vm:\n"
+                                  "      - {endpoint: 198.51.100.8:80, capacity_rps: 54.8}\n");
+  ASSERT_TRUE(verdict.config) << shown(verdict);
+  EXPECT_EQ(verdict.config->services[0].capacity_rps, 0);
+  EXPECT_EQ(verdict.config->services[0].vm[0].capacity_rps, 54.8);
+  EXPECT_EQ(verdict.config->services[0].vm[0].workers, 0U);
+}
+
+TEST(GoodConfig, MayLeaveTheVmTierToAControlPlane) {
+  for (const char* policy : {"policy: formula", "policy: cap\n    counting: connections"}) {
+    const Verdict balancer =
+        changed("    policy: formula\n    capacity_rps: 438\n",
+                std::string("    ") + policy + "\n    placement: balancer\n" + "    vm: []\n");
+    ASSERT_TRUE(balancer.config) << shown(balancer);
+    EXPECT_TRUE(balancer.config->services[0].vm.empty());
+  }
+}
+
 constexpr std::string_view kTwoPlacements = R"(interfaces:
   - name: eth0
   - match: veth[0-9]*

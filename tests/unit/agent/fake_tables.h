@@ -42,6 +42,7 @@ class FakeTables final : public Tables {
   }
   flare_backend backend(std::uint32_t id) const override { return backends_[id]; }
   Result<void> put_backend(std::uint32_t id, const flare_backend& backend) override {
+    if (backend_writes_fail) return Error("the write failed");
     backends_[id] = backend;
     return {};
   }
@@ -112,7 +113,8 @@ class FakeTables final : public Tables {
 
   static constexpr std::uint32_t kServices = 4;
   static constexpr std::uint32_t kBackends = 8;
-  bool all_writes_fail = false;   ///< of services
+  bool all_writes_fail = false;  ///< of services
+  bool backend_writes_fail = false;
   std::size_t failing_write = 0;  ///< the one that fails, counted from 1; 0: none
   std::size_t service_writes = 0;
   std::size_t table_writes = 0;

@@ -83,6 +83,13 @@ TEST_F(Host, RemembersWhatWasSetByHand) {
   state.pinned_shares["web"] = 0.25;
   state.drained["web"] = {*Endpoint::parse("198.51.100.1:80"),
                           *Endpoint::parse("[2001:db8::1]:80")};
+  ToldService& told = state.told["web"];
+  told.generation = UINT64_MAX;
+  told.added[*Endpoint::parse("198.51.100.2:80")] = {FLARE_TIER_VM, 0, 4, 54.8};
+  told.added[*Endpoint::parse("[2001:db8::2]:80")] = {FLARE_TIER_SERVERLESS, 65'535, 0, 0};
+  told.removed = {*Endpoint::parse("198.51.100.3:80")};
+  state.told["api"].workers = 16;
+  state.told["dns"].capacity_rps = 0.1;
   ASSERT_TRUE(save_state(folder_ / "state.json", state));
   const auto loaded = load_state(folder_ / "state.json");
   ASSERT_TRUE(loaded) << loaded.error().message();
@@ -94,6 +101,35 @@ TEST_F(Host, HasNoStateAtFirst) {
   ASSERT_TRUE(loaded);
   EXPECT_EQ(*loaded, SavedState{});
 }
+
+TEST_F(Host, ReadsAStateFromBeforeThereWereControlPlanes) {
+  write("state.json", R"({"version":1,"pinned_shares":{"web":0.5},"drained":{}})");
+  const auto loaded = load_state(folder_ / "state.json");
+  ASSERT_TRUE(loaded) << loaded.error().message();
+  EXPECT_EQ(loaded->pinned_shares.at("web"), 0.5);
+  EXPECT_TRUE(loaded->told.empty());
+}
+
+constexpr const char* kToldFiles[] = {
+    R"([])",
+    R"({"web":{}})",
+    R"({"web":{"generation":-1,"added":[],"removed":[]}})",
+    R"({"web":{"generation":1,"added":[],"removed":["x"]}})",
+    R"({"web":{"generation":1,"added":[],"removed":[],"workers":0}})",
+    R"({"web":{"generation":1,"added":[],"removed":[],"capacity_rps":1e9}})",
+    R"({"web":{"generation":1,"added":[{"backend":"192.0.2.1:1"}],"removed":[]}})",
+    R"({"web":{"generation":1,"added":[{"backend":"192.0.2.1:1","tier":"x"}],"removed":[]}})",
+    R"({"web":{"generation":1,"added":[{"backend":"192.0.2.1","tier":"vm"}],"removed":[]}})",
+    R"({"web":{"generation":1,"added":[{"backend":"192.0.2.1:1","tier":"vm","workers":-4}],
+       "removed":[]}})"};
+
+class BadTold : public Host, public testing::WithParamInterface<const char*> {};
+TEST_P(BadTold, IsAnErrorAndNotForgotten) {
+  write("state.json",
+        std::string(R"({"version":1,"pinned_shares":{},"drained":{},"told":)") + GetParam() + "}");
+  EXPECT_FALSE(load_state(folder_ / "state.json"));
+}
+INSTANTIATE_TEST_SUITE_P(Files, BadTold, testing::ValuesIn(kToldFiles));
 
 class BadState : public Host, public testing::WithParamInterface<const char*> {};
 TEST_P(BadState, IsAnErrorAndNotForgotten) {
