@@ -124,6 +124,23 @@ Result<void> assign_services(const Config& config, const Known& known,
   return {};
 }
 
+Error no_backend_id(const Endpoint& endpoint) {
+  return Error("no backend id is free for " + endpoint.text() + "; raise limits.backends");
+}
+
+/// The id that BackendIds::take() would give, without all that it must know for many.
+std::optional<BackendIdentity> least_given(const Tables& tables,
+                                           const std::set<std::uint32_t>& taken) {
+  std::optional<BackendIdentity> least;
+  for (std::uint32_t id = 1; id < tables.backends_max(); ++id) {
+    const flare_backend backend = tables.backend(id);
+    const std::uint32_t generation = backend.generation + 1;
+    if (is_used(backend) || taken.contains(id)) continue;
+    if (!least || generation < least->generation) least = BackendIdentity{id, generation, true};
+  }
+  return least;
+}
+
 }  // namespace
 
 Result<Known> read_known(const Tables& tables) {
@@ -185,8 +202,7 @@ Result<std::vector<ServiceIdentity>> assign_identities(const Config& config, con
         auto identity = ids.find(identities[i].id, tier, backend.endpoint);
         if (!identity) identity = ids.take();
         if (!identity) {
-          return Error("no backend id is free for " + backend.endpoint.text() +
-                       "; raise limits.backends");
+          return no_backend_id(backend.endpoint);
         }
         identities[i].backends[tier].push_back(*identity);
       }
@@ -205,28 +221,18 @@ Result<ServiceIdentity> reassign_backends(const ServiceIdentity& identity,
       known[{tier, list[i].endpoint}] = identity.backends[tier][i];
     }
   }
-  std::optional<BackendIds> ids;
-  std::vector<flare_backend> backends;
   ServiceIdentity result{identity.id, false, {}};
+  std::set<std::uint32_t> taken;
   for (const flare_tier tier : kTiers) {
     for (const BackendConfig& backend : next.backends(tier)) {
       const auto found = known.find({tier, backend.endpoint});
-      if (found != known.end()) {
-        result.backends[tier].push_back({found->second.id, found->second.generation, false});
-        continue;
-      }
-      if (!ids) {
-        for (std::uint32_t id = 0; id < tables.backends_max(); ++id) {
-          backends.push_back(tables.backend(id));
-        }
-        ids.emplace(backends);
-      }
-      const auto taken = ids->take();
-      if (!taken) {
-        return Error("no backend id is free for " + backend.endpoint.text() +
-                     "; raise limits.backends");
-      }
-      result.backends[tier].push_back(*taken);
+      const auto one =
+          found != known.end()
+              ? std::optional(BackendIdentity{found->second.id, found->second.generation, false})
+              : least_given(tables, taken);
+      if (!one) return no_backend_id(backend.endpoint);
+      taken.insert(one->id);
+      result.backends[tier].push_back(*one);
     }
   }
   return result;

@@ -116,7 +116,7 @@ Result<EndpointChange> ServiceSet::add_backend(std::string_view name, const Endp
   auto may = may_add(with_told(file, without(told, endpoint), own).service, endpoint, backend, own);
   if (!may) return may.error();
   next.generation = *accepted;
-  auto obeyed = obey(service, std::move(next), now_ns);
+  auto obeyed = obey(service, std::move(next), own, now_ns);
   if (!obeyed) return obeyed.error();
   change.after = part_of(service, endpoint);
   return change;
@@ -141,7 +141,8 @@ Result<EndpointChange> ServiceSet::remove_backend(std::string_view name, const E
     drained.erase(set);
   }
   state_.drained.swap(drained);
-  auto obeyed = obey(service, std::move(next), now_ns);
+  const OwnAddresses own(file_);
+  auto obeyed = obey(service, std::move(next), own, now_ns);
   if (!obeyed) {
     state_.drained.swap(drained);
     return obeyed.error();
@@ -168,21 +169,21 @@ Result<EndpointChange> ServiceSet::set_workers(std::string_view name, const Work
                      with_told(file_.services[index_of(service)], next, own).service);
   if (!may) return may.error();
   next.generation = *accepted;
-  auto obeyed = obey(service, std::move(next), now_ns);
+  auto obeyed = obey(service, std::move(next), own, now_ns);
   if (!obeyed) return obeyed.error();
   change.after = figures_of(service);
   return change;
 }
 
 /// Keeps what is told, and brings the service to it. Where that fails all is as it was.
-Result<void> ServiceSet::obey(Managed& service, ToldService told, std::uint64_t now_ns) {
+Result<void> ServiceSet::obey(Managed& service, ToldService told, const OwnAddresses& own,
+                              std::uint64_t now_ns) {
   const std::string name = service.config.name;
   const ToldService before = told_of(name);
   if (told == before) return {};
   ToldService same = before;
   same.generation = told.generation;
   const bool only_generation = same == told;
-  const OwnAddresses own(file_);
   ServiceConfig next = with_told(file_.services[index_of(service)], told, own).service;
   keep_told(name, std::move(told));
   if (only_generation) return {};

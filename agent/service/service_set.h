@@ -211,7 +211,8 @@ class ServiceSet final : public HealthSink {
   ServiceEndpoints figures_of(const Managed& service) const;
   ServiceEndpoints part_of(const Managed& service, const Endpoint& endpoint) const;
   void keep_told(const std::string& service, ToldService told);
-  Result<void> obey(Managed& service, ToldService told, std::uint64_t now_ns);
+  Result<void> obey(Managed& service, ToldService told, const OwnAddresses& own,
+                    std::uint64_t now_ns);
   Result<void> replace(Managed& service, const ServiceConfig& config, std::uint64_t now_ns);
   Result<void> put_replaced(Managed& service, const ServiceIdentity& before, std::uint64_t now_ns);
   std::optional<double> pin_of(const std::string& service) const;
