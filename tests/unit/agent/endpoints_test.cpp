@@ -76,6 +76,7 @@ TEST(Told, FiguresOfTheServiceHoldUntilItsConfiguredBackendsTellTheirs) {
   Overlaid result = with_told(file.services[0], told, own);
   EXPECT_EQ(result.service.workers, 9U);
   EXPECT_FALSE(workers_by_backend(result.service));
+  EXPECT_EQ(result.service.vm[2].workers, 0U) << "it does not count, and is not shown";
   file.services[0].workers = 8;
   EXPECT_EQ(with_told(file.services[0], told, own).service.workers, 9U);
   file.services[0].workers = 0;

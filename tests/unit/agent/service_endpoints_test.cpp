@@ -279,6 +279,7 @@ TEST_F(Endpoints, OfTheConfigurationStayRemoved) {
   add(vm(1), pod());
   EXPECT_EQ(vms(), (Ids{2, 4})) << "undrained, under an id that is not in use";
   EXPECT_TRUE(set_.state().drained.empty());
+  EXPECT_TRUE(set_.state().told.at("vip").removed.empty());
 }
 
 TEST_F(Endpoints, ThatLeaveTheConfigurationAreForgottenAsRemoved) {

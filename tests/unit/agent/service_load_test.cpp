@@ -97,6 +97,15 @@ TEST_F(LearnedWorkers, GiveWayToToldOnesAndAreLearnedAnew) {
   EXPECT_EQ(value().cap, 0U) << "64 was told, not learned";
 }
 
+TEST_F(LearnedWorkers, GiveWayToThoseOfAControlPlane) {
+  apply(with({learning()}));
+  learned();
+  ASSERT_TRUE(set_.set_workers("web", {.workers = {{64}}, .capacity_rps = {}}, {}, now_));
+  EXPECT_EQ(value().cap, 96U);
+  EXPECT_EQ(tables_.infos_[0].workers_learned, 0);
+  EXPECT_EQ(tables_.infos_[0].base_ns, 0U);
+}
+
 TEST_F(LearnedWorkers, DoNotTakeGrowthForAFullTier) {
   apply(with({learning()}));
   learned();
