@@ -144,8 +144,9 @@ run_batch() {
 		read -r cell repetition <<<"$job"
 		number=$((number + 1))
 		IFS=. read -r _ scenario _ <<<"$cell"
+		# What boots machines must not wait for what else this machine does.
 		FLARE_LAB_PREFIX=$prefix$number- FLARE_EVAL_ONSET=$before FLARE_EVAL_CONCURRENT=$# \
-			scripts/eval_cell.sh "$build" "$cell" "$repetition" "$(rates "$scenario")" "$results/go" \
+			nice -n -10 scripts/eval_cell.sh "$build" "$cell" "$repetition" "$(rates "$scenario")" "$results/go" \
 			"$results/runs/$cell/$repetition" &
 		running+=($!)
 	done

@@ -27,7 +27,7 @@ export FLARE_LAB_SHAPE=fleet
 # leaves room to work a queue off; the figures of the cost and of the violations do not depend on it.
 readonly vip=203.0.113.100:8080 cloud=10.20.3.10:8080 front=10.20.1.10:8080
 readonly pod_slots=4 objective_ms=400 lead_in=10 pods_max=24
-readonly calm_pods=8 pod_rps=54.8
+readonly calm_pods=8 pod_rps=54.8 late_ms_max=3000
 readonly cold_ms=250 cold_sigma=0.4 prewarmed=300
 readonly slow_factor=2 slow_from=$onset slow_for=120
 
@@ -188,6 +188,14 @@ change_speed() {
 	done
 }
 
+# tell_late EVENT DUE_NS: what came true too late makes the run void: the machine was too busy.
+tell_late() {
+	local hundredths late
+	read -r hundredths _ </proc/uptime
+	late=$(((${hundredths/./} * 10000000 - $2) / 1000000))
+	if [ $late -gt $late_ms_max ]; then reasons+=("$1 came true $late ms late"); fi
+}
+
 # By /proc/uptime, which is CLOCK_MONOTONIC on a machine that was never suspended.
 seconds_since_zero() {
 	local hundredths
@@ -197,9 +205,12 @@ seconds_since_zero() {
 
 # Follows the autoscaler until the load is over.
 follow() {
-	local event pod slowed=no now
+	local event pod due slowed=no now
 	while kill -0 "$load" 2>/dev/null; do
-		if read -r -t 0.5 -u 3 event pod; then on_event "$event" "$pod"; fi
+		if read -r -t 0.5 -u 3 event pod due; then
+			on_event "$event" "$pod"
+			tell_late "$event $pod" "$due"
+		fi
 		kill -0 "$autoscaler" 2>/dev/null || {
 			cat "$work/autoscaler.log" >&2
 			exit 1

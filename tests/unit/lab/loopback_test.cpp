@@ -126,7 +126,9 @@ TEST(Loopback, SecondZeroIsWhenItIsAskedFor) {
 TEST(Loopback, SecondZeroThatIsOverIsAnError) {
   Loopback lab(quick_server());
   const RatePlan plan = RatePlan::with_lead_in({50}, 2);
-  RunConfig config{plan, 1'000'000'000, lab.clock().now_ns() + 1'000'000'000,
+  RunConfig config{plan,
+                   1'000'000'000,
+                   lab.clock().now_ns() + 1'000'000'000,
                    {{ConnectionMode::Kind::kNew, 1}, {lab.target()}, {}, "/"}};
   const auto run =
       Run::start(lab.loop(), lab.clock(), std::move(config), open_arrivals(plan, 1), {});

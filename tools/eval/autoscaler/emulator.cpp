@@ -31,8 +31,7 @@ Emulator::Usage Emulator::read_pods(std::vector<PodCpu>& cpus) {
     usage.busy += stats->busy;
     usage.waiting += stats->waiting;
     const auto last = last_.find(pod);
-    const auto cpu =
-        last == last_.end() ? std::nullopt : cpu_between(last->second, *stats);
+    const auto cpu = last == last_.end() ? std::nullopt : cpu_between(last->second, *stats);
     if (cpu) {
       cpus.push_back({pod, *cpu});
       usage.cpu += *cpu;
@@ -56,16 +55,16 @@ json Emulator::sample(std::int64_t now_ns) {
   metrics.pods = cpus;
   if (!config_.cpu_only && status) metrics.total_rps = status->arrivals_rps;
   autoscaler_.observe(now_ns, metrics);
-  samples_.push_back({{"t_s", seconds(now_ns)},
-                      {"pods_ready", autoscaler_.pods_ready()},
-                      {"pods_wanted", autoscaler_.pods_wanted()},
-                      {"nodes", autoscaler_.nodes().size()},
-                      {"cpu", cpus.empty() ? json(nullptr)
-                                           : json(usage.cpu / static_cast<double>(cpus.size()))},
-                      {"busy", usage.busy},
-                      {"waiting", usage.waiting},
-                      {"total_rps", status && status->arrivals_rps ? json(*status->arrivals_rps)
-                                                                   : json(nullptr)}});
+  samples_.push_back(
+      {{"t_s", seconds(now_ns)},
+       {"pods_ready", autoscaler_.pods_ready()},
+       {"pods_wanted", autoscaler_.pods_wanted()},
+       {"nodes", autoscaler_.nodes().size()},
+       {"cpu", cpus.empty() ? json(nullptr) : json(usage.cpu / static_cast<double>(cpus.size()))},
+       {"busy", usage.busy},
+       {"waiting", usage.waiting},
+       {"total_rps",
+        status && status->arrivals_rps ? json(*status->arrivals_rps) : json(nullptr)}});
   return status ? to_json(*status, seconds(now_ns)) : json(nullptr);
 }
 
@@ -85,9 +84,8 @@ void Emulator::step(std::int64_t now_ns) {
 json Emulator::figures(std::int64_t now_ns) const {
   json events = json::array();
   for (const FleetEvent& event : events_) {
-    json one = {{"t_s", seconds(event.at_ns)},
-                {"event", to_word(event.kind)},
-                {"node", event.node}};
+    json one = {
+        {"t_s", seconds(event.at_ns)}, {"event", to_word(event.kind)}, {"node", event.node}};
     if (event.pod != 0) one["pod"] = event.pod;
     events.push_back(std::move(one));
   }

@@ -1,5 +1,5 @@
-// The autoscaler of the testbed: asks pods and policy, steps the fleet's rules, tells what becomes of
-// it, and keeps figures for the report.
+// The autoscaler of the testbed: asks pods and policy, steps the fleet's rules, tells what becomes
+// of it, and keeps figures for the report.
 #pragma once
 
 #include <cstdint>

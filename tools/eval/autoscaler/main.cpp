@@ -1,6 +1,6 @@
 // flare-autoscaler: what Kubernetes' autoscalers would do, against the testbed's pods. Prints an
-// event a line ("pod-ready 9") for the script that makes it true, and writes the fleet's figures when
-// it is told to end.
+// event a line ("pod-ready 9 MOMENT", of CLOCK_MONOTONIC) for the script that makes it true, and
+// writes the fleet's figures when it is told to end.
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cmath>
@@ -82,15 +82,16 @@ Result<void> emulate(Options& options) {
   auto signals = Signals::handle(*loop, {SIGTERM, SIGINT}, [&loop](int) { loop->stop(); });
   if (!signals) return signals.error();
   Emulator emulator(config, [](const FleetEvent& event) {
-    std::cout << to_word(event.kind) << ' ' << (event.pod != 0 ? event.pod : event.node)
-              << std::endl;
+    std::cout << to_word(event.kind) << ' ' << (event.pod != 0 ? event.pod : event.node) << ' '
+              << event.at_ns << std::endl;
   });
   auto samples = Timer::every(*loop, std::chrono::seconds(1), [&] {
     const nlohmann::json line = emulator.sample(now_ns());
     if (control.is_open() && !line.is_null()) control << line.dump() << '\n' << std::flush;
   });
   if (!samples) return samples.error();
-  auto steps = Timer::every(*loop, std::chrono::milliseconds(100), [&] { emulator.step(now_ns()); });
+  auto steps =
+      Timer::every(*loop, std::chrono::milliseconds(100), [&] { emulator.step(now_ns()); });
   if (!steps) return steps.error();
   auto ran = loop->run();
   if (!ran) return ran.error();

@@ -26,7 +26,8 @@ struct PodStats {
 /// Reads the JSON of /stats; an error names the key.
 Result<PodStats> parse_stats(const std::string& json);
 
-/// Slots busy of those there are, 0 to 1, between two readings of a pod; nothing where no time passed.
+/// Slots busy of those there are, 0 to 1, between two readings of a pod; nothing where no time
+/// passed.
 std::optional<double> cpu_between(const PodStats& before, const PodStats& now);
 
 /// Where pods listen: "10.20.{}.10:8080" with the pod's number, plus an offset, in place of "{}".

@@ -80,7 +80,8 @@ Result<pid_t> run(const std::vector<std::string>& command, int write_end) {
 
 Result<PolicyStatus> parse_status(const std::string& text) {
   const auto object = json::parse(text, nullptr, false);
-  if (!object.is_object()) return Error("expected a JSON object, found '" + text.substr(0, 80) + "'");
+  if (!object.is_object())
+    return Error("expected a JSON object, found '" + text.substr(0, 80) + "'");
   return object.contains("service") ? of_service(object["service"]) : of_controller(object);
 }
 

@@ -12,8 +12,8 @@ namespace flare::eval {
 
 struct ControllerConfig {
   double pod_capacity_rps = 50.4;  ///< that one VM server is told to serve
-  std::uint64_t lag_ns = 0;        ///< from the sample to the weight in force (scrape, window, push)
-  double significance = 0;         ///< as FormulaConfig::significance; 0 is the paper's letter
+  std::uint64_t lag_ns = 0;  ///< from the sample to the weight in force (scrape, window, push)
+  double significance = 0;   ///< as FormulaConfig::significance; 0 is the paper's letter
 };
 
 /// What the controller thinks after a sample.

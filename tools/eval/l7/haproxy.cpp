@@ -123,8 +123,7 @@ Result<std::string> RuntimeSocket::ask(std::string_view command) const {
     return Error::from_errno(path_, errno);
   }
   const std::string line = std::string(command) + "\n";
-  if (send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL) !=
-      static_cast<ssize_t>(line.size())) {
+  if (send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(line.size())) {
     return Error::from_errno(path_, errno);
   }
   std::string answer;

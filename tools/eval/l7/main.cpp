@@ -96,8 +96,7 @@ Result<void> control(const Options& options) {
     std::cout << line_of(state, *counts, now).dump() << std::endl;
     return {};
   };
-  const auto period =
-      std::chrono::nanoseconds(static_cast<std::int64_t>(options.interval_s * 1e9));
+  const auto period = std::chrono::nanoseconds(static_cast<std::int64_t>(options.interval_s * 1e9));
   auto timer = Timer::every(*loop, period, [&] {
     const auto done = step();
     if (done) return;

@@ -19,7 +19,8 @@ TEST(ParseStatus, ReadsTheServiceOfFlarectl) {
 }
 
 TEST(ParseStatus, NoCapIsMissingAndNotZero) {
-  const auto status = parse_status(R"({"service": {"cap": 0, "tiers": {"vm": {"in_flight": -1}}}})");
+  const auto status =
+      parse_status(R"({"service": {"cap": 0, "tiers": {"vm": {"in_flight": -1}}}})");
   ASSERT_TRUE(status);
   EXPECT_FALSE(status->cap);
   EXPECT_FALSE(status->arrivals_rps);
