@@ -52,9 +52,10 @@ void draw_bar(Svg& svg, lab::Point at, const Spread& spread, double scale, const
     svg.line({at.x + length(spread.least), y}, {at.x + length(spread.most), y},
              {kInks.ink, 1.6, ""});
   }
+  // "never answered" in full would reach into the next chart.
+  const std::string figure = std::isinf(spread.median) ? "never" : text_of(spread.median, unit);
   const double end = std::max(length(spread.median), length(std::min(spread.most, scale)));
-  svg.text({at.x + end + 6, at.y + kBar - 3}, text_of(spread.median, unit), 12, Anchor::kStart,
-           kInks.ink);
+  svg.text({at.x + end + 6, at.y + kBar - 3}, figure, 12, Anchor::kStart, kInks.ink);
 }
 
 void draw_chart(Svg& svg, double left, const Results& results, const std::vector<Panel>& panels,

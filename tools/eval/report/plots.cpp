@@ -63,8 +63,8 @@ void draw_control(Multiples& plot, std::size_t index, const Run& run) {
   const Frame place = plot.frame(index);
   std::vector<Point> points;
   for (const ControlSample& sample : run.control) {
-    if (sample.t_s < place.x.low || sample.t_s > place.x.high) continue;
-    points.push_back(place.at(sample.t_s, 100 * sample.share));
+    if (!sample.share || sample.t_s < place.x.low || sample.t_s > place.x.high) continue;
+    points.push_back(place.at(sample.t_s, 100 * *sample.share));
   }
   if (points.size() > 1) {
     plot.svg().polyline(without_level(std::move(points)), {kInks.ink, 1, "2 2"});
@@ -88,7 +88,8 @@ Plot share_plot(const std::vector<Panel>& panels) {
   }
   return {"Share of requests sent to serverless",
           "Of the requests that were to start in a second, those that serverless answered. What is "
-          "above the axis is drawn at its top (serverless-only: always 100 %).",
+          "above the axis is drawn at its top (serverless-only: always 100 %). Cap decides for "
+          "each connection: its controller tells no share.",
           plot.element("Share sent to serverless over time, a panel for each policy")};
 }
 

@@ -38,7 +38,7 @@ struct Fleet {
 /// A line of the controller, once a second.
 struct ControlSample {
   double t_s = 0;
-  double share = 0;  ///< 0..1
+  std::optional<double> share;  ///< 0..1
   std::optional<double> cap;
 };
 

@@ -44,7 +44,8 @@ Result<void> read_control(std::vector<ControlSample>& control, const std::filesy
     auto document = JsonDocument::parse(line, path.string() + ", line " + std::to_string(number));
     if (!document) return document.error();
     const JsonView root = document->root();
-    control.push_back({root["t_s"].number(), root["share"].number(), root["cap"].number_or_null()});
+    control.push_back(
+        {root["t_s"].number(), root["share"].number_or_null(), root["cap"].number_or_null()});
     if (const auto problem = document->problem()) return *problem;
   }
   return {};

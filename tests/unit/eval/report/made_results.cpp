@@ -139,7 +139,7 @@ void MadeResults::add(const MadeRun& run) const {
   }
   write_text(
       folder / "control.jsonl",
-      "{\"t_s\": 0, \"share\": 0, \"cap\": 48}\n{\"t_s\": 1, \"share\": 0.1, \"cap\": null}\n");
+      "{\"t_s\": 0, \"share\": 0, \"cap\": 48}\n{\"t_s\": 1, \"share\": null, \"cap\": null}\n");
   write_text(folder / "serverless.json", "{\"cold_starts\": 3}");
   ASSERT_TRUE(lab::write_log(folder / "requests.csv", run.requests));
   std::ifstream log(folder / "requests.csv", std::ios::binary);

@@ -95,6 +95,30 @@ TEST(Page, MarksWhatWasNeverAnswered) {
   }
 }
 
+TEST(Tables, GroupWithoutVmOnlyIsComparedWithTheWarmSpikes) {
+  const MadeResults made({});
+  MadeRun base;
+  base.cell = kGroup + "vm-only";
+  base.requests = seconds_with(20, {});
+  base.nodes = 4;
+  made.add(base);
+  for (const std::string group : {"spike.users.new.cold.", "believed-20-high.users.new.warm."}) {
+    MadeRun run = base;
+    run.cell = "bookinfo." + group + "cap";
+    run.nodes = 5;  // a quarter more than the base, and nothing spilled
+    made.add(run);
+  }
+  auto results = made.read();
+  ASSERT_TRUE(results) << results.error().message();
+  const Report report = make_report(*std::move(results), std::nullopt);
+  ASSERT_EQ(report.sections.size(), 3U);
+  for (const std::size_t section : {1U, 2U}) {
+    const Table& cost = report.sections[section].tables.at(1);
+    ASSERT_EQ(cost.rows.size(), 1U);
+    EXPECT_EQ(cost.rows[0][cost.rows[0].size() - 2], "+25.0 %") << cost.id;
+  }
+}
+
 TEST(Page, SaysWhatIsVoidAndWhatIsMissing) {
   for (const std::string& text : {text_of(made_report()), html_of(made_report())}) {
     EXPECT_NE(text.find("VOID: the machine was"), std::string::npos);

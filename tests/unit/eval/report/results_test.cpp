@@ -116,7 +116,9 @@ TEST(Results, RunIsReadWithItsFleetAndDatapath) {
   EXPECT_EQ(read.cold_starts, 3U);
   ASSERT_EQ(read.control.size(), 2U);
   EXPECT_EQ(read.control[0].cap, 48);
+  EXPECT_EQ(read.control[0].share, 0);
   EXPECT_EQ(read.control[1].cap, std::nullopt);
+  EXPECT_EQ(read.control[1].share, std::nullopt) << "not known yet";
   ASSERT_TRUE(read.lateness);
   EXPECT_EQ(read.lateness->p99_ms, 2.5);
   EXPECT_EQ(read.lateness->max_ms, 7);
