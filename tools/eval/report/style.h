@@ -48,10 +48,14 @@ td small { color: var(--faint); display: block; max-width: 34rem; }
 figure { margin: 1rem 0 1.6rem; }
 figcaption, .note { color: var(--ink); opacity: .85; font-size: 14px; margin: 0 0 .5rem; }
 figure svg { display: block; }
+@page { size: A4 landscape; margin: 12mm; }
 @media print {
   body { max-width: none; padding: 0; font-size: 10pt; }
   figure, tr { break-inside: avoid; }
   h2, h3 { break-after: avoid; }
+  p, figcaption, li { max-width: none; }
+  .note, figcaption { font-size: 9pt; }
+  .wide { overflow: visible; }
   table { font-size: 7.5pt; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
