@@ -60,9 +60,10 @@ TEST(Log, IsReadAsItWasWritten) {
 TEST(Log, SaysWhichLineIsWrong) {
   const std::string good = "1,2,3,4,5,6,200,vm,ok,9,10\n";
   EXPECT_TRUE(parse_log(kHead + good));
-  for (const std::string bad : {"1,2,3,4,5,6,200,vm,ok,9\n", "1,2,3,4,5,6,200,vm,ok,9,10,11\n",
-                                "1,2,3,4,5,6,200,moon,ok,9,10\n", "1,2,3,4,5,6,200,vm,fine,9,10\n",
-                                "1,2,3,4,5,x,200,vm,ok,9,10\n", "\n"}) {
+  for (const std::string bad :
+       {"1,2,3,4,5,6,200,vm,ok,9\n", "1,2,3,4,5,6,200,vm,ok,9,10,11\n",
+        "1,2,3,4,5,6,200,moon,ok,9,10\n", "1,2,3,4,5,6,200,vm,fine,9,10\n",
+        "1,2,3,4,5,x,200,vm,ok,9,10\n", "1,2,3,4,5,6x,200,vm,ok,9,10\n", "\n"}) {
     const auto read = parse_log(kHead + good + bad);
     ASSERT_FALSE(read) << bad;
     EXPECT_TRUE(read.error().message().starts_with("line 3")) << read.error().message();

@@ -15,6 +15,14 @@ std::string both_ways(const Spread& by_paper, const Spread& by_node_seconds) {
          text_of(by_node_seconds, Unit::kSignedPercent);
 }
 
+/// Where spilling is not over when the run ends, the hour's costs more than the run's.
+std::string tail_words(const Run& run) {
+  const std::uint64_t still = run.measures.spilled_in_tail;
+  if (still == 0) return "";
+  return "; " + text_of(static_cast<double>(still), Unit::kCount) +
+         " still spilled in the last 10 s, so the hour costs more";
+}
+
 }  // namespace
 
 Spread extra_by_paper(const Results& results, const lab::Prices& prices, const Cell& cell,
@@ -45,6 +53,7 @@ Target hour_target(const Results& results, const lab::Prices& prices) {
     const Cell formula = cell.with_policy("formula");
     const Spread extra = extra_by_paper(results, prices, cell, base);
     std::string words = both_ways(extra, extra_by_node_seconds(results, prices, cell, base));
+    words += tail_words(*results.median(cell));
     if (results.median(formula) == nullptr) {
       Part part = judged(cell, extra, Unit::kSignedPercent, extra.median <= kHourExtra,
                          words + "; " + results.why_missing(formula));

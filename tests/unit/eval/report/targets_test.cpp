@@ -161,6 +161,18 @@ TEST(Targets, HourOverTwoAndAHalfPercentFails) {
   }
 }
 
+TEST(Targets, HourSaysThatSpillingWasNotOver) {
+  for (const int last : {9, 10}) {
+    const MadeResults made({});
+    made.add(run_of(kGroup + "vm-only", 1000));
+    MadeRun ours = run_of(kGroup + "cap", 100);
+    eval::add(ours.requests, last, 3, 100, Tier::kServerless, 84'000);
+    made.add(ours);
+    const std::string words = target_of(made, "T5").parts.at(0).words;
+    EXPECT_EQ(words.find("3 still spilled") != std::string::npos, last == 10) << words;
+  }
+}
+
 TEST(Targets, DoubledFleetIsComparedByTheSameAccounting) {
   const MadeResults made({});
   MadeRun doubled = run_of(kGroup + "over-provisioned", 100);
