@@ -61,6 +61,7 @@ void draw_bar(Svg& svg, lab::Point at, const Spread& spread, double scale, const
 void draw_chart(Svg& svg, double left, const Results& results, const std::vector<Panel>& panels,
                 const Chart& chart) {
   std::vector<Spread> spreads;
+  spreads.reserve(panels.size());
   for (const Panel& panel : panels) {
     spreads.push_back(spread_of(results, panel.cell, chart.figure));
   }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <compare>
 #include <optional>
 #include <span>
 #include <string>
@@ -23,7 +22,7 @@ struct Cell {
   /// The name without the policy: what the cells of one section have in common.
   std::string group() const;
   Cell with_policy(std::string_view other) const;
-  auto operator<=>(const Cell&) const = default;
+  bool operator==(const Cell&) const = default;
 };
 
 /// Nothing where the name has not six words.

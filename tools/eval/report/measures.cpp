@@ -69,6 +69,7 @@ std::vector<SeriesSecond> series_of(std::span<const RequestRecord> records,
 std::vector<bool> over_of(const std::vector<SeriesSecond>& series, double SeriesSecond::*value,
                           double objective_ms) {
   std::vector<bool> over;
+  over.reserve(series.size());
   for (const SeriesSecond& second : series) over.push_back(second.*value > objective_ms);
   return over;
 }

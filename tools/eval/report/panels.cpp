@@ -158,8 +158,8 @@ Multiples::Multiples(const std::vector<Panel>& panels, const Axis& axis,
 
 Frame Multiples::frame(std::size_t index) const {
   const auto column = static_cast<double>(index % kColumns);
-  const auto row = static_cast<double>(index / kColumns);
-  return {{kLeft + column * kColumnStep, kTop + row * kRowStep},
+  const std::size_t row = index / kColumns;
+  return {{kLeft + column * kColumnStep, kTop + static_cast<double>(row) * kRowStep},
           kPanelWidth,
           kPanelHeight,
           {0, seconds_},

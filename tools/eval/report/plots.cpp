@@ -168,6 +168,7 @@ Plot in_flight_plot(const std::vector<Panel>& panels) {
 
 Plot overlay_plot(const std::vector<Panel>& panels) {
   std::vector<Key> legend;
+  legend.reserve(panels.size());
   for (const Panel& panel : panels) {
     legend.push_back({panel.policy.label, panel.policy.colour, panel.policy.dash, false});
   }

@@ -98,39 +98,40 @@ Table targets_table(const std::vector<Target>& targets) {
 
 std::vector<std::string> definitions() {
   return {
-      "A request belongs to the second in which it was to start, and its latency runs from that "
-      "moment. "
-      "The lead-in before second 0 is left out.",
-      "P50 and P95 are nearest-rank over all requests of a bin, without a histogram; what failed "
-      "is "
-      "infinitely late. With 500 requests in a second the P95's rank is uncertain by one "
-      "percentile "
-      "point, and a peak is the worst of many seconds, so bins of 5 s are given, too.",
-      "A violation is a second whose percentile is over the objective; the longest run of them "
-      "bridges "
-      "gaps of at most 2 s. Recovery is from the onset to the first second from which ten are "
-      "under.",
-      "Of several runs the one with the median peak P95 is reported (of an even number the upper "
-      "of the "
-      "two in the middle); the least and the most of the valid runs stand in brackets. Figures of "
-      "two "
-      "cells compare their median runs; least and most are over equal repetitions.",
-      "The onset is the first second whose mean over 10 s is more than 1.35 times the calm load, "
-      "from "
-      "the trace and not from the run.",
-      "The excess rises by one with each arrival and falls by the true capacity, never below 0. It "
-      "is "
-      "more than chance once it holds a tenth of a second of capacity; it began with the first "
-      "arrival "
-      "after it was last 0.",
-      "Cost (a), the paper's: the nodes at second 0 for an hour, and what functions cost in the "
-      "run. The "
-      "spill happens in the window around the onset, so the hour's serverless cost is that of the "
-      "run; the table says how much was still spilled in its last 10 s. Cost (b): every "
-      "node-second of "
-      "the run, and what functions cost in it. Spilled requests that failed are not known to have "
-      "been "
-      "billed and cost nothing here."};
+      ("A request belongs to the second in which it was to start, and its latency runs from that "
+       "moment. "
+       "The lead-in before second 0 is left out."),
+      ("P50 and P95 are nearest-rank over all requests of a bin, without a histogram; what failed "
+       "is "
+       "infinitely late. With 500 requests in a second the P95's rank is uncertain by one "
+       "percentile "
+       "point, and a peak is the worst of many seconds, so bins of 5 s are given, too."),
+      ("A violation is a second whose percentile is over the objective; the longest run of them "
+       "bridges "
+       "gaps of at most 2 s. Recovery is from the onset to the first second from which ten are "
+       "under."),
+      ("Of several runs the one with the median peak P95 is reported (of an even number the upper "
+       "of the "
+       "two in the middle); the least and the most of the valid runs stand in brackets. Figures of "
+       "two "
+       "cells compare their median runs; least and most are over equal repetitions."),
+      ("The onset is the first second whose mean over 10 s is more than 1.35 times the calm load, "
+       "from "
+       "the trace and not from the run."),
+      ("The excess rises by one with each arrival and falls by the true capacity, never below 0. "
+       "It "
+       "is "
+       "more than chance once it holds a tenth of a second of capacity; it began with the first "
+       "arrival "
+       "after it was last 0."),
+      ("Cost (a), the paper's: the nodes at second 0 for an hour, and what functions cost in the "
+       "run. The "
+       "spill happens in the window around the onset, so the hour's serverless cost is that of the "
+       "run; the table says how much was still spilled in its last 10 s. Cost (b): every "
+       "node-second of "
+       "the run, and what functions cost in it. Spilled requests that failed are not known to have "
+       "been "
+       "billed and cost nothing here.")};
 }
 
 Report make_report(Results results, std::optional<Simulation> simulation) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <set>
 
 #include "eval/report/words.h"
 #include "report/json_view.h"
@@ -117,18 +116,19 @@ std::string Results::why_missing(const Cell& cell) const {
   const std::vector<Run>& list = runs(cell);
   if (list.empty()) return cell.name() + " has no run";
   std::vector<std::string> reasons;
+  reasons.reserve(list.size());
   for (const Run& run : list) reasons.push_back(joined(run.void_reasons, "; "));
   return cell.name() + " has no valid run (" + joined(reasons, "; ") + ")";
 }
 
 std::vector<Cell> Results::all_cells() const {
-  std::set<Cell> all(manifest.planned.begin(), manifest.planned.end());
+  std::vector<Cell> all = manifest.planned;
   for (const auto& [name, list] : cells) {
-    if (const auto cell = parse_cell(name)) all.insert(*cell);
+    const auto cell = parse_cell(name);
+    if (cell && std::ranges::find(all, *cell) == all.end()) all.push_back(*cell);
   }
-  std::vector<Cell> sorted(all.begin(), all.end());
-  std::ranges::stable_sort(sorted, {}, rank_of);
-  return sorted;
+  std::ranges::stable_sort(all, {}, rank_of);
+  return all;
 }
 
 Result<Results> read_results(const std::filesystem::path& folder) {

@@ -1,6 +1,7 @@
 // What was run: the facts, every run, what is missing, and the prices.
 #include <algorithm>
 #include <cstdio>
+#include <set>
 
 #include "eval/report/paper.h"
 #include "eval/report/table.h"
@@ -40,14 +41,12 @@ std::string range_of(const std::vector<const Run*>& runs, const char* format, Of
 }
 
 std::string seeds_of(const std::vector<const Run*>& runs) {
-  std::vector<std::uint64_t> seeds;
+  std::set<std::uint64_t> seeds;
   for (const Run* run : runs) {
-    if (run->valid()) seeds.push_back(run->seed);
+    if (run->valid()) seeds.insert(run->seed);
   }
-  std::ranges::sort(seeds);
-  const auto same = std::ranges::unique(seeds);
-  seeds.erase(same.begin(), same.end());
   std::vector<std::string> words;
+  words.reserve(seeds.size());
   for (const std::uint64_t seed : seeds) words.push_back(std::to_string(seed));
   return joined(words, ", ");
 }

@@ -78,7 +78,7 @@ std::string text_of(const Spread& spread, Unit unit) {
   const std::string median = digits_of(spread.median, unit);
   const std::string least = digits_of(spread.least, unit);
   const std::string most = digits_of(spread.most, unit);
-  const std::string text = text_of(spread.median, unit);
+  std::string text = text_of(spread.median, unit);
   if (spread.runs < 2 || (least == median && most == median)) return text;
   return text + " (" + least + " to " + most + ")";
 }
