@@ -188,7 +188,8 @@ change_speed() {
 	done
 }
 
-# tell_late EVENT DUE_NS: what came true too late makes the run void: the machine was too busy.
+# tell_late EVENT DUE_NS: a pod that came true too late makes the run void: the machine was too busy.
+# (A start may be late: until a pod is to be ready there are 8 s.)
 tell_late() {
 	local hundredths late
 	read -r hundredths _ </proc/uptime
@@ -209,7 +210,7 @@ follow() {
 	while kill -0 "$load" 2>/dev/null; do
 		if read -r -t 0.5 -u 3 event pod due; then
 			on_event "$event" "$pod"
-			tell_late "$event $pod" "$due"
+			[ "$event" != pod-ready ] || tell_late "$event $pod" "$due"
 		fi
 		kill -0 "$autoscaler" 2>/dev/null || {
 			cat "$work/autoscaler.log" >&2
