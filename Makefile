@@ -79,6 +79,9 @@ eval: build ## the paper's evaluation, whole: goes on where it was interrupted (
 	@scripts/install_packages.sh haproxy socat curl jq zstd
 	@scripts/eval.sh $(BUILD) full
 
+simulate: build ## the evaluation's tables by simulation, into build/reports/sim.json (5 minutes)
+	@mkdir -p $(BUILD)/reports && $(BUILD)/bin/flare-sim table all --json $(BUILD)/reports/sim.json --jobs $(JOBS)
+
 lab: build ## set up the lab's namespaces and leave them there; scripts/lab.sh down removes them (root)
 	@scripts/lab.sh up
 
