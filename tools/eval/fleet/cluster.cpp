@@ -209,7 +209,8 @@ std::int64_t Cluster::next_due_ns() const { return due_.empty() ? INT64_MAX : du
 
 void Cluster::advance() {
   if (due_.empty()) return;
-  const auto [now_ns, due] = *due_.begin();
+  const std::int64_t now_ns = due_.begin()->first;
+  const Due due = due_.begin()->second;
   due_.erase(due_.begin());
   if (due.end == End::kRequest) {
     const double part = lab::random_of(seed_, due.id).uniform();

@@ -37,6 +37,7 @@ TEST(Nodes, NeededIsWhatAllOfThemTogetherCannotServe) {
   const NodesOutcome unequal = run_nodes(spike(20, 0.3));
   EXPECT_DOUBLE_EQ(unequal.excess, equal.excess);
   EXPECT_GT(unequal.excess_alone, 1.5 * equal.excess);
+  EXPECT_NEAR(static_cast<double>(unequal.spilled) / unequal.excess_alone, 1.0, 0.2);
 }
 
 TEST(Nodes, EqualNodesThatDecideAloneSpillWhatIsNeeded) {
