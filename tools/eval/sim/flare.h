@@ -76,7 +76,6 @@ class Flare {
   std::int64_t moved_ns_ = 0;
 
   std::uint64_t share_ = 0;
-  std::uint64_t wanted_share_ = 0;
   std::uint32_t cap_ = 0;
   std::uint32_t workers_ = 0;
   RateLimit bucket_;

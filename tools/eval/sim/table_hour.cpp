@@ -46,6 +46,7 @@ Result<Table> hour_table(const TableConfig& config) {
     if (!load) return load.error();
     load->users = true;
     std::vector<RunConfig> runs;
+    runs.reserve(policies.size());
     for (const SimPolicy policy : policies) runs.push_back(run_of(policy, *load));
     const Outcomes outcomes = run_all(runs, config);
     for (std::size_t at = 0; at < policies.size(); ++at) {

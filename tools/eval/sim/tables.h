@@ -33,6 +33,7 @@ Outcomes run_all(const std::vector<RunConfig>& configs, const TableConfig& confi
 template <typename Figure>
 std::vector<double> figures(const std::vector<RunOutcome>& outcomes, Figure figure) {
   std::vector<double> values;
+  values.reserve(outcomes.size());
   for (const RunOutcome& outcome : outcomes) values.push_back(static_cast<double>(figure(outcome)));
   return values;
 }

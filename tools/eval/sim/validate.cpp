@@ -80,6 +80,7 @@ std::vector<fs::path> repetitions(const fs::path& runs) {
 template <typename Member>
 double median(const std::vector<const Pair*>& pairs, Figures Pair::*side, Member member) {
   std::vector<double> values;
+  values.reserve(pairs.size());
   for (const Pair* pair : pairs) values.push_back(pair->*side.*member);
   return median_of(values);
 }
