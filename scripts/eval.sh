@@ -11,7 +11,7 @@
 #   FLARE_EVAL_REPETITIONS   3 (quick: 1)
 #   FLARE_EVAL_AFTER         seconds after the onset (150)
 #   FLARE_EVAL_CELLS         a pattern: only the cells that it matches, as "*.users.*"
-#   FLARE_EVAL_PARALLEL      cells at once (3)
+#   FLARE_EVAL_PARALLEL      cells at once (3); 0 runs none, and makes the page of what is there
 #   FLARE_EVAL_RESULTS       folder of the results (BUILD/reports/eval or eval-quick)
 #   FLARE_EVAL_SIM           tables of flare-sim for the page (BUILD/reports/sim.json where it is)
 set -euo pipefail
@@ -204,7 +204,7 @@ main() {
 		done
 	done
 	echo "${#planned[@]} cells, $repetitions repetitions: ${#jobs[@]} runs of $((before + after)) s to make, $parallel at once"
-	for ((next = 0; next < ${#jobs[@]}; next += parallel)); do
+	for ((next = 0; parallel > 0 && next < ${#jobs[@]}; next += parallel)); do
 		run_batch "${jobs[@]:next:parallel}" || echo "a run of this batch failed" >&2
 	done
 
