@@ -3,9 +3,10 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 BUILD := build
 JOBS ?= $(shell nproc)
+FUZZ_SECONDS ?= 600
 CMAKE_FLAGS ?=
 
-.PHONY: help packages build demo test test-unit test-bpf e2e bench accuracy robustness keepalive connect balance disruption scale ejection eval eval-quick simulate lab check fmt vmlinux install clean
+.PHONY: help packages build demo test test-unit test-bpf e2e bench accuracy robustness keepalive connect balance disruption scale ejection eval eval-quick fuzz fuzz-quick fuzz-corpus fuzz-build simulate lab check fmt vmlinux install clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## */\1\t/' | \
@@ -81,6 +82,23 @@ eval: build ## the paper's evaluation, whole: goes on where it was interrupted (
 
 simulate: build ## the evaluation's tables by simulation, into build/reports/sim.json (5 minutes)
 	@mkdir -p $(BUILD)/reports && $(BUILD)/bin/flare-sim table all --json $(BUILD)/reports/sim.json --jobs $(JOBS)
+
+fuzz-build: packages
+	@scripts/install_packages.sh libclang-rt-14-dev
+	@cmake -S . -B build-fuzz -DFLARE_FUZZ=ON -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ \
+		$(CMAKE_FLAGS) -Wno-dev >.configure.log 2>&1 || { cat .configure.log; exit 1; }
+	@rm -f .configure.log
+	@cmake --build build-fuzz -j$(JOBS) --target fuzz_targets
+
+fuzz: fuzz-build ## the datapath in user space under libFuzzer, FUZZ_SECONDS each (600)
+	@scripts/fuzz.sh build-fuzz $(FUZZ_SECONDS)
+
+fuzz-quick: fuzz-build ## the same, 10 seconds each
+	@scripts/fuzz.sh build-fuzz 10
+
+fuzz-corpus: build fuzz-build ## the corpora in tests/fuzz/corpus anew: fixtures, what is there, what was found
+	@cmake --build $(BUILD) --target flare_fuzz_seeds
+	@scripts/fuzz_corpus.sh $(BUILD) build-fuzz
 
 lab: build ## set up the lab's namespaces and leave them there; scripts/lab.sh down removes them (root)
 	@scripts/lab.sh up
