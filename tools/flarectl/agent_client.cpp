@@ -31,6 +31,10 @@ AgentAnswer why_unreachable(const Context& context, int cause) {
   return failed(AgentAnswer::Kind::kFailed, what);
 }
 
+std::string text_of(const Json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
 /// Reads up to the end of the line.
 AgentAnswer read_answer(int fd) {
   std::string line;
@@ -53,14 +57,11 @@ AgentAnswer read_answer(int fd) {
       return failed(AgentAnswer::Kind::kFailed, "flared's answer is not understood: " + line);
     }
     if (body["ok"] == true) return {AgentAnswer::Kind::kDone, std::move(body), ""};
-    std::string error = body.value("error", "no reason given");
+    const std::string error =
+        body.contains("error") ? text_of(body["error"]) : std::string("no reason given");
     return {AgentAnswer::Kind::kRefused, std::move(body), "flared refuses: " + error};
   }
   return failed(AgentAnswer::Kind::kFailed, "flared's answer is too long");
-}
-
-std::string text_of(const Json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
 }  // namespace

@@ -117,6 +117,13 @@ TEST_F(AgentClientTest, AnAnswerThatIsNoJsonIsAFailure) {
   EXPECT_NE(ran.err.find("not understood"), std::string::npos);
 }
 
+TEST_F(AgentClientTest, ARefusalWhoseReasonIsNoTextIsAFailure) {
+  OneAnswer agent(socket_, "{\"ok\":false,\"error\":[5]}\n");
+  Ran ran = flarectl("share auto web");
+  EXPECT_EQ(ran.code, kFailure);
+  EXPECT_NE(ran.err.find("flared refuses: [5]"), std::string::npos) << ran.err;
+}
+
 TEST_F(AgentClientTest, AnAgentThatDoesNotAnswerIsNotWaitedForForEver) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
