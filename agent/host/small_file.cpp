@@ -5,20 +5,28 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/unique_fd.h"
 
 namespace flare {
+namespace {
+
+constexpr std::size_t kReadBytes = 64 * 1024;
+
+}  // namespace
 
 Result<std::optional<std::string>> read_small_file(const std::filesystem::path& path,
                                                    std::size_t bytes_max) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd && errno == ENOENT) return std::optional<std::string>();
   if (!fd) return Error::from_errno("cannot open '" + path.string() + "'", errno);
-  std::string text(bytes_max + 1, '\0');
+  std::string text;
   std::size_t filled = 0;
-  while (filled < text.size()) {
+  while (filled <= bytes_max) {
+    // room for what is there, not for all that may be
+    if (filled == text.size()) text.resize(std::min(bytes_max + 1, filled + kReadBytes));
     const ssize_t size = ::read(fd.get(), text.data() + filled, text.size() - filled);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) return Error::from_errno("cannot read '" + path.string() + "'", errno);

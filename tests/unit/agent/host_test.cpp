@@ -11,6 +11,7 @@
 #include "host/instance_lock.h"
 #include "host/saved_state.h"
 #include "host/secret.h"
+#include "host/small_file.h"
 
 namespace flare {
 namespace {
@@ -94,6 +95,22 @@ TEST_F(Host, RemembersWhatWasSetByHand) {
   const auto loaded = load_state(folder_ / "state.json");
   ASSERT_TRUE(loaded) << loaded.error().message();
   EXPECT_EQ(*loaded, state);
+}
+
+TEST_F(Host, ReadsASmallFileIntoLittleMemory) {
+  write("state", "{}");
+  const auto text = read_small_file(folder_ / "state", 64 << 20);
+  ASSERT_TRUE(text && *text);
+  EXPECT_EQ(**text, "{}");
+  EXPECT_LT((*text)->capacity(), 1U << 20);
+}
+
+TEST_F(Host, ReadsAFileOfTheMostBytesAndNoLargerOne) {
+  write("state", std::string(200'000, 'x'));
+  const auto text = read_small_file(folder_ / "state", 200'000);
+  ASSERT_TRUE(text && *text);
+  EXPECT_EQ((*text)->size(), 200'000U);
+  EXPECT_FALSE(read_small_file(folder_ / "state", 199'999));
 }
 
 TEST_F(Host, HasNoStateAtFirst) {
