@@ -90,7 +90,7 @@ fuzz-build: packages
 	@rm -f .configure.log
 	@cmake --build build-fuzz -j$(JOBS) --target fuzz_targets
 
-fuzz: fuzz-build ## the datapath in user space under libFuzzer, FUZZ_SECONDS each (600)
+fuzz: fuzz-build ## the datapath in user space and the agent's parsers under libFuzzer, FUZZ_SECONDS each (600)
 	@scripts/fuzz.sh build-fuzz $(FUZZ_SECONDS)
 
 fuzz-quick: fuzz-build ## the same, 10 seconds each

@@ -36,6 +36,7 @@ class Tally {
   unsigned long met_[FLARE_HOOKS_COUNT][FLARE_REASONS_COUNT] = {};
 };
 
+constexpr unsigned kNoReason = FLARE_REASONS_COUNT, kNoPlacement = FLARE_PLACEMENTS_COUNT;
 constexpr flare_fate kFates[] = {FLARE_REASONS(FATE_OF) FLARE_FATE_PASS};
 
 }  // namespace
@@ -119,20 +120,21 @@ Left Session::run_hook(flare_hook hook, const Frame& frame, std::uint8_t how, st
     for (unsigned reason = 0; reason < FLARE_REASON_SLOTS; ++reason)
       if (row->packets[each][reason] != 0) {
         out.counted += static_cast<unsigned>(row->packets[each][reason]);
-        out.reason = each == static_cast<unsigned>(hook) && reason < FLARE_REASONS_COUNT
-                         ? reason
-                         : FLARE_REASONS_COUNT;
+        const bool own = each == static_cast<unsigned>(hook) && reason < FLARE_REASONS_COUNT;
+        out.reason = own ? reason : kNoReason;
       }
   judge(*this, in, out);
+  if (look_) look_(hook, frame, how, out);
   static Tally tally;
   tally.add(hook, out.reason);
-  const unsigned placement = in.service == nullptr ? FLARE_PLACEMENTS_COUNT : in.service->placement;
+  const unsigned placement = in.service == nullptr ? kNoPlacement : in.service->placement;
   ++met_ways[placement][hook][out.reason];
   return out;
 }
 
 Left Session::run(const Frame& frame, std::uint8_t how, std::uint8_t split) {
   host().failed = false;
+  if (look_) how = static_cast<std::uint8_t>(how & (kHowEgress | kHowForeign));
   if ((how & kHowEgress) != 0) return run_hook(FLARE_HOOK_TC_EGRESS, frame, how, split);
   if (!xdp_) return run_hook(FLARE_HOOK_TC_INGRESS, frame, how, split);
   how = static_cast<std::uint8_t>(how & ~(kHowPartial | kHowGso | kHowTag));

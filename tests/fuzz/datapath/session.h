@@ -1,6 +1,8 @@
 // Frames run through the programs of one device, one after the other, and what became of them.
 #pragma once
 
+#include <functional>
+
 #include "datapath/frame_view.h"
 #include "datapath/world.h"
 
@@ -42,6 +44,10 @@ class Session {
 
   void begin(Input& input) { world_.build(input); }
   World& world() { return world_; }
+  /// From here on frames come whole and plain (no offload, no metadata), and `look` sees what
+  /// became of each at each hook.
+  using Look = std::function<void(flare_hook, const Frame& arrived, std::uint8_t how, const Left&)>;
+  void watch(Look look) { look_ = std::move(look); }
   /// Runs a frame through the hooks that it meets; each of them is judged. Returns the last one's.
   Left run(const Frame& frame, std::uint8_t how, std::uint8_t split);
   flare_flow* flow_of(const flare_flow_key& key);
@@ -53,6 +59,7 @@ class Session {
 
   bool xdp_;
   World world_;
+  Look look_;
 };
 
 }  // namespace flare::fuzz

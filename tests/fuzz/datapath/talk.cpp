@@ -64,8 +64,13 @@ Frame tls_data(std::size_t bytes) {
 
 }  // namespace
 
-void Talk::step(Input& input) {
-  switch (input.byte() % kStepsCount) {
+void Talk::step(Input& input, bool packets_only) {
+  const std::uint8_t kind = input.byte() % kStepsCount;
+  if (packets_only && kind >= kStepTime) {
+    input.bytes(kind == kStepAgent ? 2 : 1);
+    return;
+  }
+  switch (kind) {
     case kStepRaw:
       return raw(input);
     case kStepClient:

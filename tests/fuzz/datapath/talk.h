@@ -12,8 +12,8 @@ namespace flare::fuzz {
 class Talk {
  public:
   explicit Talk(Session& session) : session_(session) {}
-  /// Takes the next step of the input.
-  void step(Input& input);
+  /// Takes the next step of the input. `packets_only`: no other step does anything.
+  void step(Input& input, bool packets_only = false);
 
  private:
   /// One client's connection, or its datagrams, to one service.

@@ -45,7 +45,7 @@ const std::uint8_t kHostMac[] = {2, 0, 0, 0, 0, 1}, kGatewayMac[] = {2, 0, 0, 0,
                    kSideMac[] = {2, 0, 0, 0, 0, 3}, kSideNeighbourMac[] = {2, 0, 0, 0, 0, 0xfd};
 
 /// Where an address lies in the network of the tests.
-enum class Place { kGateway, kSmallPath, kUnknownNeighbour, kNowhere, kSide };
+enum class Place { kGateway, kSmallPath, kUnknownNeighbour, kNowhere, kSide, kSideUnknown };
 
 Place place_of_host(std::uint32_t last) {
   switch (last & 0xf0) {
@@ -56,7 +56,7 @@ Place place_of_host(std::uint32_t last) {
     case 96:
       return Place::kNowhere;
     case 112:
-      return last == 112 ? Place::kSide : Place::kUnknownNeighbour;
+      return last == 112 ? Place::kSide : Place::kSideUnknown;
     default:
       return Place::kGateway;
   }
@@ -92,7 +92,7 @@ Place place_of_v6(const std::uint32_t* words) {
     case 0x96:
       return Place::kNowhere;
     case 0x112:
-      return words[2] == 0 && words[3] == htonl(1) ? Place::kSide : Place::kUnknownNeighbour;
+      return words[2] == 0 && words[3] == htonl(1) ? Place::kSide : Place::kSideUnknown;
     default:
       return Place::kGateway;
   }
@@ -124,7 +124,7 @@ std::int64_t bpf_csum_diff(std::uint32_t* from, std::uint32_t from_bytes, std::u
   return static_cast<std::int64_t>(folded(sum));
 }
 
-long bpf_fib_lookup(void*, struct bpf_fib_lookup* params, int, std::uint32_t) {
+long shim_fib_lookup(void*, bpf_fib_lookup* params, int, std::uint32_t) {
   if (!host().routes.forwarding) return BPF_FIB_LKUP_RET_FWD_DISABLED;
   const Place place = params->family == AF_INET ? place_of_v4(ntohl(params->ipv4_dst))
                                                 : place_of_v6(params->ipv6_dst);
@@ -134,9 +134,10 @@ long bpf_fib_lookup(void*, struct bpf_fib_lookup* params, int, std::uint32_t) {
     params->mtu_result = mtu;
     return BPF_FIB_LKUP_RET_FRAG_NEEDED;
   }
-  const bool side = place == Place::kSide;
+  const bool side = place == Place::kSide || place == Place::kSideUnknown;
   params->ifindex = side ? kSideDevice : kMainDevice;
-  if (place == Place::kUnknownNeighbour) return BPF_FIB_LKUP_RET_NO_NEIGH;
+  if (place == Place::kUnknownNeighbour || place == Place::kSideUnknown)
+    return BPF_FIB_LKUP_RET_NO_NEIGH;
   std::memcpy(params->smac, side ? kSideMac : kHostMac, sizeof params->smac);
   std::memcpy(params->dmac, side ? kSideNeighbourMac : kGatewayMac, sizeof params->dmac);
   return BPF_FIB_LKUP_RET_SUCCESS;

@@ -246,11 +246,15 @@ void shim_declare_map(void* handle, const char* name, unsigned type, unsigned ke
   std::memcpy(handle, &map, sizeof(void*));
 }
 
-void* bpf_map_lookup_elem(void* map, const void* key) { return flare::fuzz::map_of(map).find(key); }
+void* shim_map_lookup_elem(void* map, const void* key) {
+  return flare::fuzz::map_of(map).find(key);
+}
 
-long bpf_map_update_elem(void* map, const void* key, const void* value, std::uint64_t flags) {
+long shim_map_update_elem(void* map, const void* key, const void* value, std::uint64_t flags) {
   return flare::fuzz::map_of(map).update(key, value, flags);
 }
 
-long bpf_map_delete_elem(void* map, const void* key) { return flare::fuzz::map_of(map).erase(key); }
+long shim_map_delete_elem(void* map, const void* key) {
+  return flare::fuzz::map_of(map).erase(key);
+}
 }

@@ -20,11 +20,11 @@ std::uint32_t PacketBuffer::address(std::size_t offset) const {
   return static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(memory_ + offset));
 }
 
-void PacketBuffer::unlock() { __asan_unpoison_memory_region(memory_, kBytes); }
+void PacketBuffer::unlock() { ASAN_UNPOISON_MEMORY_REGION(memory_, kBytes); }
 
 void PacketBuffer::lock() {
-  __asan_poison_memory_region(memory_, kBytes);
-  __asan_unpoison_memory_region(memory_ + start_, linear_);
+  ASAN_POISON_MEMORY_REGION(memory_, kBytes);
+  ASAN_UNPOISON_MEMORY_REGION(memory_ + start_, linear_);
 }
 
 void PacketBuffer::put(std::span<const std::uint8_t> frame, std::size_t linear) {

@@ -21,6 +21,10 @@
 struct bpf_fib_lookup;
 struct bpf_redir_neigh;
 
+/* libbpf has functions of these names, for the other side of a map. */
+#define bpf_map_lookup_elem shim_map_lookup_elem
+#define bpf_map_update_elem shim_map_update_elem
+#define bpf_map_delete_elem shim_map_delete_elem
 void *bpf_map_lookup_elem(void *map, const void *key);
 long bpf_map_update_elem(void *map, const void *key, const void *value, __u64 flags);
 long bpf_map_delete_elem(void *map, const void *key);
@@ -30,7 +34,9 @@ __u64 bpf_ktime_get_coarse_ns(void);
 __u32 bpf_get_smp_processor_id(void);
 long bpf_loop(__u32 times, void *step, void *walk, __u64 flags);
 
-long bpf_fib_lookup(void *ctx, struct bpf_fib_lookup *params, int bytes, __u32 flags);
+/* in C++ a function may not have the name of a struct that has members */
+long shim_fib_lookup(void *ctx, struct bpf_fib_lookup *params, int bytes, __u32 flags);
+#define bpf_fib_lookup(ctx, params, bytes, flags) shim_fib_lookup(ctx, params, bytes, flags)
 long bpf_redirect(__u32 ifindex, __u64 flags);
 long bpf_redirect_neigh(__u32 ifindex, struct bpf_redir_neigh *params, int bytes, __u64 flags);
 __s64 bpf_csum_diff(__be32 *from, __u32 from_bytes, __be32 *to, __u32 to_bytes, __wsum seed);

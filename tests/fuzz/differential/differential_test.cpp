@@ -1,0 +1,151 @@
+// The same packets through the programs in the kernel and through the same C in user space, with
+// the same maps: verdict, bytes and reason are compared for each. Inputs are those of the fuzz
+// targets' corpora, and mutations of them by a fixed seed; FLARE_DIFFERENTIAL_ROUNDS says how many
+// of these for each.
+#include <time.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <random>
+
+#include "datapath/talk.h"
+#include "support/datapath_fixture.h"
+
+namespace flare::test {
+namespace {
+
+std::vector<Bytes> read_corpus(const std::string& target) {
+  std::vector<Bytes> inputs;
+  for (const auto& file : std::filesystem::directory_iterator(
+           std::filesystem::path(FLARE_SOURCE_DIR) / "tests/fuzz/corpus" / target)) {
+    std::ifstream stream(file.path(), std::ios::binary);
+    inputs.emplace_back(std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>());
+  }
+  std::sort(inputs.begin(), inputs.end());
+  return inputs;
+}
+
+std::uint64_t kernel_now() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+class Differential : public DatapathTest, public testing::WithParamInterface<const char*> {
+ protected:
+  bool xdp() const { return std::string_view(GetParam()) == "xdp"; }
+
+  /// What an input may not ask for here: rates, whose clocks differ, and what cannot be made so
+  /// soon.
+  static void tame(Bytes& input) {
+    input.resize(std::max<std::size_t>(input.size(), fuzz::kSetupBytes));
+    input[0] &= 0x7f;
+    input[4] = input[7] = 0;
+    input[6] &= 0x0f;
+    input[8] &= 3;
+  }
+
+  void put_maps() {
+    const fuzz::NamedMaps& here = fuzz::named();
+    here.services.for_each<flare_service_key, flare_service>(
+        [this](const flare_service_key& key, const flare_service& service) {
+          ASSERT_TRUE(maps().services.update(key, service));
+        });
+    here.backends.for_each<std::uint32_t, flare_backend>(
+        [this](std::uint32_t id, const flare_backend& backend) {
+          ASSERT_TRUE(maps().backends.update(id, backend));
+        });
+    here.chain_sources.for_each<flare_prefix, std::uint32_t>(
+        [this](const flare_prefix& prefix, std::uint32_t value) {
+          ASSERT_TRUE(maps().chain_sources.update(prefix, value));
+        });
+    here.settings.for_each<std::uint32_t, flare_settings>(
+        [this](std::uint32_t zero, const flare_settings& settings) {
+          ASSERT_TRUE(maps().settings.update(zero, settings));
+        });
+    here.tables.for_each<std::uint32_t, fuzz::Map*>([this](std::uint32_t which, fuzz::Map* table) {
+      std::vector<std::uint32_t> slots;
+      const std::uint32_t first = 0;
+      for (std::uint32_t i = 1; i <= *fuzz::entry<std::uint32_t>(*table, first); ++i)
+        slots.push_back(*fuzz::entry<std::uint32_t>(*table, i));
+      if (published_[which] == slots) return;  // the kernel takes its time to switch one
+      ASSERT_TRUE(maps().tables.publish(which / 2, static_cast<flare_tier>(which % 2), slots));
+      published_[which] = std::move(slots);
+    });
+    const std::uint32_t zero = 0;
+    auto* heart = fuzz::entry<flare_heartbeat>(here.heartbeat, zero);
+    if (heart->beat_ns != 0) heart->beat_ns += kernel_now() - fuzz::host().now_ns;
+    maps().heartbeat.set(0, &flare_heartbeat::beat_ns, heart->beat_ns);
+    fuzz::host().now_ns = kernel_now();
+  }
+
+  void compare(flare_hook hook, const Bytes& frame, std::uint8_t how, const fuzz::Left& left) {
+    if (!kernel_runs(hook, frame) || frame.size() > 3000) {
+      // the kernel does not know this packet, so that the two differ from here on
+      over_ = true;
+      return;
+    }
+    const bool foreign = (how & fuzz::kHowForeign) != 0;
+    const Outcome outcome =
+        hook == FLARE_HOOK_TC_EGRESS
+            ? run_egress(frame, foreign ? static_cast<std::uint32_t>(ifindex()) : 0)
+            : run_frame(hook, frame);
+    ++packets_;
+    EXPECT_EQ(static_cast<int>(outcome.verdict), left.verdict);
+    EXPECT_EQ(outcome.reason, fuzz::word_of(left.reason));
+    EXPECT_EQ(hex_dump(outcome.bytes), hex_dump(left.frame));
+    if (HasFailure()) ADD_FAILURE() << "hook " << hook << ", arrived\n" << hex_dump(frame);
+    over_ = HasFailure();
+  }
+
+  void run_input(fuzz::Session& session, Bytes bytes) {
+    tame(bytes);
+    forget_packets();
+    fuzz::Input input(bytes);
+    session.begin(input);
+    put_maps();
+    fuzz::Talk talk(session);
+    over_ = false;
+    for (int step = 0; step < 64 && !input.empty() && !over_; ++step) {
+      fuzz::host().now_ns = kernel_now();
+      talk.step(input, true);
+    }
+  }
+
+  std::vector<std::uint32_t> published_[2 * fuzz::kServices];
+  std::uint64_t packets_ = 0;
+  bool over_ = false;
+};
+
+TEST_P(Differential, KernelAndUserSpaceAgree) {
+  fuzz::Session session(xdp());
+  session.watch(
+      [this](flare_hook hook, const Bytes& frame, std::uint8_t how, const fuzz::Left& left) {
+        if (!over_) compare(hook, frame, how, left);
+      });
+  const char* told = std::getenv("FLARE_DIFFERENTIAL_ROUNDS");
+  const int rounds = told != nullptr ? std::atoi(told) : 1;
+  const std::size_t stride = told != nullptr ? 1 : 8;
+  std::mt19937 random(20260901);
+  const std::vector<Bytes> corpus = read_corpus(GetParam());
+  for (std::size_t each = 0; each < corpus.size(); each += stride)
+    for (int round = 0; round <= rounds; ++round) {
+      Bytes input = corpus[each];
+      for (int changes = round == 0 ? 0 : 3; changes > 0 && !input.empty(); --changes)
+        input[random() % input.size()] = static_cast<std::uint8_t>(random());
+      SCOPED_TRACE("input " + hex_dump(input));
+      run_input(session, input);
+      if (HasFailure()) return;
+    }
+  EXPECT_GT(packets_, 300U);
+  std::printf("%s: %lu packets compared\n", GetParam(), packets_);
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, Differential, testing::Values("xdp", "tc"),
+                         [](const auto& way) { return std::string(way.param); });
+
+}  // namespace
+}  // namespace flare::test
