@@ -175,6 +175,31 @@ static __always_inline __u32 affinity_find(const struct flare_affinity_key *key,
 	return id;
 }
 
+/* Remembers the backend of a client. */
+static __always_inline void affinity_keep(const struct flare_affinity_key *key, __u32 id,
+					  const struct flare_backend *backend, __u64 now_ns)
+{
+	struct flare_affinity fresh = {
+		.backend_id = id,
+		.generation = backend->generation,
+		.seen_ns = now_ns,
+	};
+
+	bpf_map_update_elem(&affinities, key, &fresh, BPF_ANY);
+}
+
+/* The hash of a flow's client, whatever its port. */
+static __always_inline __u64 client_hash(const struct flare_service *svc,
+					 const struct flare_flow_key *flow)
+{
+	struct flare_flow_key *client = key_copy(flow);
+
+	if (!client)
+		return 0;
+	__builtin_memset(&client->dst, 0, sizeof(*client) - sizeof(client->src));
+	return flow_hash(client, svc->hash_key);
+}
+
 /*
  * The backend of a service whose clients keep theirs. One who is not known is placed by its address
  * alone, so that most keep their backend where all memory of them is lost.
@@ -183,8 +208,6 @@ __noinline int affinity_choose(const struct flare_service *svc, const struct fla
 			       __u32 tier, __u64 now_ns)
 {
 	struct flare_affinity_key key = {};
-	struct flare_flow_key client = {};
-	struct flare_affinity fresh = {};
 	struct flare_backend *backend;
 	__u32 id;
 
@@ -196,15 +219,11 @@ __noinline int affinity_choose(const struct flare_service *svc, const struct fla
 	id = affinity_find(&key, svc->affinity_ns, now_ns);
 	if (id)
 		return (int)id;
-	client.src = flow->src;
-	id = backend_select(svc, (__u8)tier, flow_hash(&client, svc->hash_key));
+	id = backend_select(svc, (__u8)tier, client_hash(svc, flow));
 	backend = bpf_map_lookup_elem(&backends, &id);
 	if (!id || !backend)
 		return 0;
-	fresh.backend_id = id;
-	fresh.generation = backend->generation;
-	fresh.seen_ns = now_ns;
-	bpf_map_update_elem(&affinities, &key, &fresh, BPF_ANY);
+	affinity_keep(&key, id, backend, now_ns);
 	return (int)id;
 }
 

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "find.bpf.h"
+#include "key.bpf.h"
 
 /* How a new flow is recorded. */
 struct flow_plan {
@@ -71,6 +72,21 @@ static __always_inline struct flare_flow *flow_find(const struct flare_flow_key 
 	return flow ? flow : bpf_map_lookup_elem(&embryos, key);
 }
 
+/* As flow_find, for a key that a global function was given. */
+static __always_inline struct flare_flow *flow_find_given(const struct flare_flow_key *given)
+{
+	struct flare_flow_key *key = key_copy(given);
+
+	return key ? flow_find(key) : NULL;
+}
+
+/* Removes an entry from the map that has it. */
+static __always_inline void entry_remove(const struct flare_flow_key *key)
+{
+	if (bpf_map_delete_elem(&flows, key))
+		bpf_map_delete_elem(&embryos, key);
+}
+
 /* Settled flows of a backend, unless its id was given to another address since. */
 static __always_inline void backend_active_add(const struct flare_flow *flow, __s64 change)
 {
@@ -106,61 +122,67 @@ static __always_inline void flow_close(struct flare_flow *forward)
 }
 
 /* Removes both entries of a flow, given the forward one's key. */
-__noinline int flow_remove(const struct flare_flow_key *key)
+__noinline int flow_remove(const struct flare_flow_key *given)
 {
-	struct flare_flow_key reverse;
+	struct flare_flow_key *key, *reverse;
 	struct flare_flow *flow;
 
+	key = given ? key_copy(given) : NULL;
 	if (!key)
 		return 0;
 	flow = flow_find(key);
 	if (!flow)
 		return 0;
 	flow_close(flow);
-	reverse = flow->peer;
-	if (bpf_map_delete_elem(&flows, key))
-		bpf_map_delete_elem(&embryos, key);
-	if (bpf_map_delete_elem(&flows, &reverse))
-		bpf_map_delete_elem(&embryos, &reverse);
+	reverse = peer_copy(flow);
+	entry_remove(key);
+	if (reverse)
+		entry_remove(reverse);
 	return 0;
 }
 
 /* As flow_evict, from `embryos`. */
-__noinline int flow_evict_embryo(const struct flare_flow_key *reverse_key)
+__noinline int flow_evict_embryo(const struct flare_flow_key *given)
 {
-	struct flare_flow_key forward_key;
+	struct flare_flow_key *reverse_key, *forward_key;
 	struct flare_flow *flow;
 
+	reverse_key = given ? key_copy(given) : NULL;
 	if (!reverse_key)
 		return 0;
 	flow = bpf_map_lookup_elem(&embryos, reverse_key);
 	if (!flow)
 		return 0;
-	forward_key = flow->peer;
-	flow = bpf_map_lookup_elem(&embryos, &forward_key);
+	forward_key = peer_copy(flow);
+	if (!forward_key)
+		return 0;
+	flow = bpf_map_lookup_elem(&embryos, forward_key);
 	if (flow)
 		flow_close(flow);
-	bpf_map_delete_elem(&embryos, &forward_key);
+	bpf_map_delete_elem(&embryos, forward_key);
 	bpf_map_delete_elem(&embryos, reverse_key);
 	return 0;
 }
 
 /* Removes a flow from `flows` alone, given the reverse entry's key: a port changes hands. */
-__noinline int flow_evict(const struct flare_flow_key *reverse_key)
+__noinline int flow_evict(const struct flare_flow_key *given)
 {
-	struct flare_flow_key forward_key;
+	struct flare_flow_key *reverse_key, *forward_key;
 	struct flare_flow *flow;
 
+	reverse_key = given ? key_copy(given) : NULL;
 	if (!reverse_key)
 		return 0;
 	flow = bpf_map_lookup_elem(&flows, reverse_key);
 	if (!flow)
 		return 0;
-	forward_key = flow->peer;
-	flow = bpf_map_lookup_elem(&flows, &forward_key);
+	forward_key = peer_copy(flow);
+	if (!forward_key)
+		return 0;
+	flow = bpf_map_lookup_elem(&flows, forward_key);
 	if (flow)
 		flow_close(flow);
-	bpf_map_delete_elem(&flows, &forward_key);
+	bpf_map_delete_elem(&flows, forward_key);
 	bpf_map_delete_elem(&flows, reverse_key);
 	return 0;
 }
@@ -175,7 +197,7 @@ __noinline int flow_is_expired(const struct flare_flow_key *key, __u64 now_ns)
 
 	if (!key || !set)
 		return 0;
-	flow = flow_find(key);
+	flow = flow_find_given(key);
 	if (!flow)
 		return 0;
 	twin = flow_find(&flow->peer);
@@ -188,17 +210,20 @@ __noinline int flow_is_expired(const struct flare_flow_key *key, __u64 now_ns)
 	       now_ns - seen_ns > flow_life_ns(set, key->proto, forward, reverse);
 }
 
-/* Whether the settled flow that holds a port may lose it to a new one at this probe. */
-__noinline int flow_leaves_port(const struct flare_flow_key *key, __u64 now_ns, __u32 probe)
+/*
+ * Whether the settled flow that holds a port, and is not expired, may lose it to a new one at this
+ * probe. Leaves expiry to the caller: the stack has no room for a call from here.
+ */
+__noinline int flow_leaves_port(const struct flare_flow_key *given, __u64 now_ns, __u32 probe)
 {
+	struct flare_flow_key *key;
 	struct flare_flow *flow, *twin;
 	__u64 seen_ns;
 
-	if (!key)
+	if (!given)
 		return 0;
-	if (flow_is_expired(key, now_ns))
-		return 1;
-	flow = bpf_map_lookup_elem(&flows, key);
+	key = key_copy(given);
+	flow = key ? bpf_map_lookup_elem(&flows, key) : NULL;
 	if (!flow)
 		return 1;
 	twin = bpf_map_lookup_elem(&flows, &flow->peer);
@@ -219,7 +244,7 @@ __noinline int flow_is_over(const struct flare_flow_key *key, __u64 now_ns)
 
 	if (!key)
 		return 1;
-	flow = flow_find(key);
+	flow = flow_find_given(key);
 	if (!flow)
 		return 1;
 	twin = flow_find(&flow->peer);
@@ -245,7 +270,8 @@ __noinline int flow_settle(const struct flare_flow_key *forward_key)
 
 	if (!scratch || !forward_key)
 		return 0;
-	forward = bpf_map_lookup_elem(&embryos, forward_key);
+	scratch->reverse.peer = *forward_key;
+	forward = bpf_map_lookup_elem(&embryos, &scratch->reverse.peer);
 	if (!forward)
 		return 0;
 	scratch->forward = *forward;
@@ -295,7 +321,8 @@ __noinline int flow_restore(const struct flare_flow_key *forward_key)
 
 	if (!scratch || !forward_key)
 		return 0;
-	forward = bpf_map_lookup_elem(&embryos, forward_key);
+	scratch->reverse.peer = *forward_key;
+	forward = bpf_map_lookup_elem(&embryos, &scratch->reverse.peer);
 	if (!forward || bpf_map_lookup_elem(&flows, &forward->peer))
 		return 0;
 	scratch->reverse = *forward;
@@ -315,7 +342,7 @@ __noinline int flow_note_end(const struct flare_flow_key *key, __u32 bits)
 
 	if (!key)
 		return 0;
-	flow = flow_find(key);
+	flow = flow_find_given(key);
 	if (!flow)
 		return 0;
 	__sync_fetch_and_or(&flow->flags, bits);
@@ -400,7 +427,7 @@ static __always_inline int flow_reserve(struct flow_scratch *scratch, __u64 now_
 	}
 	if (!bpf_map_lookup_elem(&flows, key))
 		return 0;
-	if (flow_leaves_port(key, now_ns, probe)) {
+	if (flow_is_expired(key, now_ns) || flow_leaves_port(key, now_ns, probe)) {
 		flow_evict(key);
 		return 0;
 	}
@@ -481,7 +508,7 @@ __noinline int flow_create(const struct flare_flow_key *key, const struct flare_
 	if (taken)
 		return -1;
 	/* "must not exist": another CPU may have decided a copy of this SYN just now */
-	if (bpf_map_update_elem(&embryos, key, forward, BPF_NOEXIST))
+	if (bpf_map_update_elem(&embryos, &reverse->peer, forward, BPF_NOEXIST))
 		bpf_map_delete_elem(&embryos, &forward->peer);
 	return 0;
 }

@@ -244,8 +244,7 @@ static __always_inline int http2_hold(struct http2_walk *walk, struct flare_http
 	if (walk->steps->at >= walk->steps->bytes || left > sizeof(place->head))
 		return 0;
 	place->held = left;
-	asm volatile("" : "+r"(left));
-	if (left < 1 || left > sizeof(place->head))
+	if (!LENGTH_WITHIN(left, sizeof(place->head)))
 		return 0;
 	return hook_load(walk->ctx, walk->steps->payload + walk->steps->at, place->head, left);
 }
@@ -261,8 +260,7 @@ static __always_inline int http2_join(struct http2_walk *walk, struct flare_http
 	if (walk->steps->bytes < rest)
 		return -1;
 	__builtin_memcpy(head, place->head, sizeof(place->head));
-	asm volatile("" : "+r"(held), "+r"(rest));
-	if (held < 1 || held > 8 || rest < 1 || rest > 8 ||
+	if (!LENGTH_WITHIN(held, 8) || !LENGTH_WITHIN(rest, 8) ||
 	    hook_load(walk->ctx, walk->steps->payload, head + held, rest))
 		return -1;
 	http2_read(head, &frame);

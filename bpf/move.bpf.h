@@ -147,8 +147,7 @@ static __always_inline int head_load(hook_ctx *ctx, const struct packet *pkt,
 	scratch->connection = scratch->connection_end = 0;
 	scratch->date = scratch->date_end = 0;
 	scratch->inside = scratch->over = 0;
-	asm volatile("" : "+r"(bytes));
-	if (bytes > HEAD_BYTES || bytes < 1)
+	if (!LENGTH_WITHIN(bytes, HEAD_BYTES))
 		return -1;
 	return hook_load(ctx, payload_offset(pkt), scratch->head, bytes);
 }

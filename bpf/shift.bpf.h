@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "key.bpf.h"
 #include "turn.bpf.h"
 
 #define TCP_OPTIONS_BYTES_MAX 40
@@ -108,8 +109,7 @@ static __always_inline int sack_blank(hook_ctx *ctx, const struct packet *pkt)
 
 	if (pkt->tcp_header_bytes <= sizeof(struct tcphdr))
 		return 0;
-	asm volatile("" : "+r"(bytes));
-	if (!scratch || bytes < 1 || bytes > TCP_OPTIONS_BYTES_MAX)
+	if (!scratch || !LENGTH_WITHIN(bytes, TCP_OPTIONS_BYTES_MAX))
 		return -1;
 	__builtin_memset(scratch, 0, sizeof(*scratch));
 	if (hook_load(ctx, pkt->l4 + sizeof(struct tcphdr), scratch->was, bytes))
@@ -144,6 +144,7 @@ static __always_inline void shift_touch(struct flare_shift *shift, const struct 
 __noinline int shift_in(hook_ctx *ctx, const struct packet *pkt,
 			const struct flare_flow_key *client)
 {
+	struct flare_flow_key *key;
 	struct flare_shift *shift;
 	__u32 offset = offsetof(struct tcphdr, ack_seq);
 	__be32 ack = 0;
@@ -151,13 +152,14 @@ __noinline int shift_in(hook_ctx *ctx, const struct packet *pkt,
 
 	if (!pkt || !client || pkt->kind != PACKET_TRANSPORT || pkt->flow.proto != PROTO_TCP)
 		return 0;
-	shift = bpf_map_lookup_elem(&shifts, client);
+	key = key_copy(client);
+	shift = key ? bpf_map_lookup_elem(&shifts, key) : NULL;
 	if (!shift)
 		return 0;
 	if (pkt->tcp_flags & TCP_SYN) { /* a new connection on the addresses of one that ended */
 		struct flare_admission *adm = admission_find(shift->service_id);
 
-		if (!bpf_map_delete_elem(&shifts, client) && adm)
+		if (!bpf_map_delete_elem(&shifts, key) && adm)
 			__sync_fetch_and_sub(&adm->shifts, 1);
 		return 0;
 	}
@@ -259,8 +261,7 @@ static __always_inline __s64 bytes_sum(hook_ctx *ctx, __u32 offset, __u32 bytes)
 			return (__s64)sum;
 		chunk = bytes - done < SUM_CHUNK_BYTES ? bytes - done : SUM_CHUNK_BYTES;
 		__builtin_memset(scratch->chunk, 0, SUM_CHUNK_BYTES);
-		asm volatile("" : "+r"(chunk));
-		if (chunk < 1 || chunk > SUM_CHUNK_BYTES ||
+		if (!LENGTH_WITHIN(chunk, SUM_CHUNK_BYTES) ||
 		    hook_load(ctx, offset + done, scratch->chunk, chunk))
 			return -1;
 		part = bpf_csum_diff(NULL, 0, (__be32 *)scratch->chunk, SUM_CHUNK_BYTES, 0);
@@ -308,12 +309,14 @@ static __always_inline int segment_cut(hook_ctx *ctx, const struct packet *pkt, 
 __noinline int shift_out(hook_ctx *ctx, const struct packet *pkt,
 			 const struct flare_flow_key *client)
 {
+	struct flare_flow_key *key;
 	struct flare_shift *shift;
 	__u32 seq, bytes, keep, room;
 
 	if (!pkt || !client || pkt->kind != PACKET_TRANSPORT || pkt->flow.proto != PROTO_TCP)
 		return 0;
-	shift = bpf_map_lookup_elem(&shifts, client);
+	key = key_copy(client);
+	shift = key ? bpf_map_lookup_elem(&shifts, key) : NULL;
 	if (!shift)
 		return 0;
 	shift_touch(shift, pkt, FLARE_DIR_REVERSE);
@@ -347,6 +350,7 @@ static __always_inline int shift_begin(hook_ctx *ctx, const struct packet *pkt,
 {
 	__u32 end = bpf_ntohl(pkt->tcp_seq) + payload_bytes(pkt);
 	struct flare_admission *adm = admission_find(turn->service_id);
+	struct flare_flow_key *key = key_copy(client);
 	struct flare_shift fresh = {
 		.seen_ns = bpf_ktime_get_coarse_ns(),
 		.at = end,
@@ -354,21 +358,21 @@ static __always_inline int shift_begin(hook_ctx *ctx, const struct packet *pkt,
 	};
 	struct flare_shift *shift;
 
-	if (!adm || pkt->tcp_flags & (TCP_FIN | TCP_RST | TCP_SYN) || hook_gso_bytes(ctx) ||
+	if (!adm || !key || pkt->tcp_flags & (TCP_FIN | TCP_RST | TCP_SYN) || hook_gso_bytes(ctx) ||
 	    pkt->bytes + FLARE_GOAWAY_BYTES > GOAWAY_PACKET_BYTES_MAX ||
 	    hook_frame_bytes(ctx) != pkt->l3 + pkt->bytes || hook_extend(ctx, FLARE_GOAWAY_BYTES) ||
 	    hook_trim(ctx, pkt->l3 + pkt->bytes))
 		return -1;
 	/* counted first: whoever sees the entry must know to look for it */
 	__sync_fetch_and_add(&adm->shifts, 1);
-	if (!bpf_map_update_elem(&shifts, client, &fresh, BPF_NOEXIST)) {
-		shift = bpf_map_lookup_elem(&shifts, client);
+	if (!bpf_map_update_elem(&shifts, key, &fresh, BPF_NOEXIST)) {
+		shift = bpf_map_lookup_elem(&shifts, key);
 		/* a later segment on another CPU came between: it may not have seen the entry */
 		if (shift && __sync_fetch_and_add(&turn->server_end, 0) == end) {
 			*(volatile __u32 *)&shift->ready = 1;
 			return 0;
 		}
-		bpf_map_delete_elem(&shifts, client);
+		bpf_map_delete_elem(&shifts, key);
 	}
 	__sync_fetch_and_sub(&adm->shifts, 1);
 	return -1;

@@ -110,12 +110,14 @@ __noinline int turn_reset(struct flare_turn *turn, const struct flare_flow_key *
 			  __u32 service_id, __u32 backend_id, __u32 tier)
 {
 	struct flare_service *svc;
+	__u64 tag;
 
 	if (!turn || !client)
 		return 0;
 	svc = service_of(client);
 	turn_abandon(turn);
-	bpf_map_delete_elem(&http2, &turn->tag);
+	tag = turn->tag; /* what `turn` points to is no key: key.bpf.h */
+	bpf_map_delete_elem(&http2, &tag);
 	turn->syn_ns = 0;
 	turn->client_end = 0;
 	turn->snap = 0;
@@ -139,7 +141,11 @@ static __always_inline void latency_add(const struct flare_turn *turn, enum flar
 	struct flare_histogram *histogram = bpf_map_lookup_elem(&latencies, &index);
 	__u32 slot = latency_slot(ns);
 
-	if (!histogram || slot >= FLARE_LATENCY_SLOTS)
+	if (!histogram)
+		return;
+	/* Linux 6.1 forgets a bound that another copy of the register was compared with */
+	asm volatile("" : "+r"(slot));
+	if (slot >= FLARE_LATENCY_SLOTS)
 		return;
 	__sync_fetch_and_add(&histogram->count[slot], 1);
 	__sync_fetch_and_add(&histogram->sum_ns, ns);

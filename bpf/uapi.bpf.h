@@ -11,6 +11,21 @@
 #include "vmlinux.h"
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
+
+/*
+ * Whether `length` is 1 to `max`, in two comparisons. The compiler would make one of them, of the length
+ * less one, of which Linux 6.12 learns nothing for the length itself ("invalid zero-sized read"). Signed,
+ * as it would ask for "not 0" else, of which Linux 6.1 does not learn "at least 1".
+ */
+#define LENGTH_WITHIN(length, max)                \
+	(({                                       \
+		 asm volatile("" : "+r"(length)); \
+		 (__s32)(length) > 0;             \
+	 }) &&                                    \
+	 ({                                       \
+		 asm volatile("" : "+r"(length)); \
+		 (length) <= (max);               \
+	 }))
 #else
 #include <linux/types.h>
 #define __always_inline inline __attribute__((always_inline))
