@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 600
 CMAKE_FLAGS ?=
 
-.PHONY: help packages build demo test test-unit test-bpf e2e bench accuracy robustness keepalive connect balance disruption scale ejection eval eval-quick fuzz fuzz-quick fuzz-corpus fuzz-build simulate lab check fmt vmlinux install clean
+.PHONY: help packages build demo test test-unit test-bpf e2e vmtest bench accuracy robustness keepalive connect balance disruption scale ejection eval eval-quick fuzz fuzz-quick fuzz-corpus fuzz-build simulate lab check fmt vmlinux install clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## */\1\t/' | \
@@ -34,6 +34,10 @@ test-bpf: build ## the shipped BPF programs on made packets alone (root)
 
 e2e: build ## the end-to-end tests alone (root)
 	@scripts/test.sh $(BUILD) e2e
+
+vmtest: build ## the BPF programs and their tests on other kernels, under QEMU
+	@scripts/install_packages.sh qemu-system-x86 busybox-static
+	@scripts/vmtest.sh $(BUILD)
 
 bench: build ## ns a packet as ratios to an XDP_PASS floor, ns a connect() as ratios to a plain one (root)
 	@scripts/bench.sh $(BUILD)
