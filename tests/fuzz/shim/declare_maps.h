@@ -16,7 +16,7 @@
 	M(backend_loads) M(sock_loads) M(sock_backend_loads) M(vm_flows) M(admission)        \
 	M(turns) M(http2) M(shifts) M(latencies) M(service_counters) M(backend_counters)     \
 	M(reason_counters) M(work_scratch) M(flow_scratch) M(move_scratch) M(option_scratch) \
-	M(sum_scratch) M(http2_scratch)
+	M(sum_scratch) M(http2_scratch) M(key_scratch)
 /* clang-format on */
 
 #define DECLARE_EACH(map) DECLARE(map);
