@@ -109,7 +109,7 @@ start_pod() {
 	endpoint=$(pod_at "$1")
 	scripts/lab.sh add "vm$1"
 	serve "vm$1" "vm$1.log" pool --listen "$endpoint" --tier vm --slots $pod_slots --mean-ms "$pod_mean_ms" \
-		--slow "${pods_slow:-1}" "${pod_calls[@]}"
+		"${pod_calls[@]}"
 	pod_pids[$1]=${started[-1]}
 }
 

@@ -96,16 +96,28 @@ Result<Operations::Generation> generation_of(const json& request) {
   return count_of(request, "generation", 0, std::numeric_limits<std::uint64_t>::max());
 }
 
-Result<Done> backend_drain(Operations& operations, const json& request, bool drained) {
-  auto keys = only_keys(request, {"service", "backend", "generation"});
-  if (!keys) return keys.error();
+/// Which backend of which service a request is about.
+struct Subject {
+  std::string service;
+  Endpoint backend;
+};
+
+Result<Subject> subject_of(const json& request) {
   auto service = text_of(request, "service");
   if (!service) return service.error();
   auto endpoint = endpoint_of(request);
   if (!endpoint) return endpoint.error();
+  return Subject{*service, *endpoint};
+}
+
+Result<Done> backend_drain(Operations& operations, const json& request, bool drained) {
+  auto keys = only_keys(request, {"service", "backend", "generation"});
+  if (!keys) return keys.error();
+  auto subject = subject_of(request);
+  if (!subject) return subject.error();
   auto generation = generation_of(request);
   if (!generation) return generation.error();
-  return operations.drain(*service, *endpoint, drained, *generation);
+  return operations.drain(subject->service, subject->backend, drained, *generation);
 }
 
 Result<ToldBackend> told_backend(const json& request) {
@@ -133,27 +145,23 @@ Result<Done> backend_add(Operations& operations, const json& request) {
   auto keys = only_keys(
       request, {"service", "tier", "backend", "weight", "workers", "capacity_rps", "generation"});
   if (!keys) return keys.error();
-  auto service = text_of(request, "service");
-  if (!service) return service.error();
-  auto endpoint = endpoint_of(request);
-  if (!endpoint) return endpoint.error();
+  auto subject = subject_of(request);
+  if (!subject) return subject.error();
   auto backend = told_backend(request);
   if (!backend) return backend.error();
   auto generation = generation_of(request);
   if (!generation) return generation.error();
-  return operations.add_backend(*service, *endpoint, *backend, *generation);
+  return operations.add_backend(subject->service, subject->backend, *backend, *generation);
 }
 
 Result<Done> backend_remove(Operations& operations, const json& request) {
   auto keys = only_keys(request, {"service", "backend", "generation"});
   if (!keys) return keys.error();
-  auto service = text_of(request, "service");
-  if (!service) return service.error();
-  auto endpoint = endpoint_of(request);
-  if (!endpoint) return endpoint.error();
+  auto subject = subject_of(request);
+  if (!subject) return subject.error();
   auto generation = generation_of(request);
   if (!generation) return generation.error();
-  return operations.remove_backend(*service, *endpoint, *generation);
+  return operations.remove_backend(subject->service, subject->backend, *generation);
 }
 
 bool is_null(const json& request, const char* key) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "common/text_file.h"
 #include "eval/autoscaler/emulator.h"
 #include "loop/event_loop.h"
 #include "loop/signals.h"
@@ -58,14 +59,6 @@ void describe(CLI::App& app, Options& options) {
 
 std::int64_t now_ns() { return static_cast<std::int64_t>(MonotonicClock().now_ns()); }
 
-Result<void> write(const std::string& path, const nlohmann::json& figures) {
-  std::ofstream file(path);
-  file << figures.dump() << '\n';
-  file.close();
-  if (!file) return Error("cannot write " + path);
-  return {};
-}
-
 Result<void> emulate(Options& options) {
   EmulatorConfig& config = options.emulator;
   config.fleet.pods_min = config.fleet.pods_at_start;
@@ -95,7 +88,7 @@ Result<void> emulate(Options& options) {
   if (!steps) return steps.error();
   auto ran = loop->run();
   if (!ran) return ran.error();
-  return write(options.fleet, emulator.figures(now_ns()));
+  return lab::write_text_file(options.fleet, emulator.figures(now_ns()).dump() + "\n");
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
 // flare-eval-report: from a results folder to one page, a text and a JSON of all figures.
 #include <CLI/CLI.hpp>
-#include <fstream>
 #include <iostream>
 #include <string>
 
+#include "common/text_file.h"
 #include "eval/report/report.h"
 
 namespace flare::eval {
@@ -32,11 +32,7 @@ Result<void> write(const std::string& path, const std::string& text) {
     if (!std::cout) return Error("cannot write to standard output");
     return {};
   }
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  file.close();
-  if (!file) return Error("cannot write " + path);
-  return {};
+  return lab::write_text_file(path, text);
 }
 
 Result<void> run(const Options& options) {

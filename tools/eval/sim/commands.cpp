@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "common/text_file.h"
 #include "eval/sim/tables.h"
 #include "eval/sim/validate.h"
 #include "model/words.h"
@@ -147,16 +148,9 @@ Result<void> write_tables(const std::string& path, const std::vector<Table>& tab
     }
   }
   for (const Table& table : tables) all.push_back(to_json(table));
-  std::ofstream file(path);
-  file << nlohmann::json{{"schema", kSchema},
-                         {"seeds", seeds},
-                         {"commit", commit()},
-                         {"tables", all}}
-              .dump(1)
-       << '\n';
-  file.close();
-  if (!file) return Error("cannot write " + path);
-  return {};
+  const nlohmann::json file = {
+      {"schema", kSchema}, {"seeds", seeds}, {"commit", commit()}, {"tables", all}};
+  return lab::write_text_file(path, file.dump(1) + "\n");
 }
 
 void add_run(CLI::App& app, int& status) {

@@ -2,7 +2,6 @@
 // Reads the command line, joins the parts, writes the results, and owns the exit code.
 #include <CLI/CLI.hpp>
 #include <csignal>
-#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -11,6 +10,7 @@
 
 #include "common/rate_file.h"
 #include "common/socket.h"
+#include "common/text_file.h"
 #include "load/log.h"
 #include "load/run.h"
 #include "load/summary.h"
@@ -128,10 +128,8 @@ Result<int> report(const Options& options, const RatePlan& plan, const Run& run,
     if (!logged) return logged.error();
   }
   if (!options.summary.empty()) {
-    std::ofstream file(options.summary);
-    file << summary.dump(1) << '\n';
-    file.close();
-    if (!file) return Error("cannot write " + options.summary);
+    auto written = write_text_file(options.summary, summary.dump(1) + "\n");
+    if (!written) return written.error();
   }
   if (interrupted) return kExitInterrupted;
   if (!summary["lateness"]["void"].get<bool>()) return 0;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "common/text_file.h"
 #include "report/findings.h"
 #include "report/picture.h"
 #include "report/run_summary.h"
@@ -47,11 +48,7 @@ Result<nlohmann::json> read_json(const std::string& path) {
 
 Result<void> write_text(const std::string& path, const std::string& text) {
   if (path.empty()) return {};
-  std::ofstream file(path);
-  file << text;
-  file.close();
-  if (!file) return Error("cannot write " + path);
-  return {};
+  return write_text_file(path, text);
 }
 
 nlohmann::json to_json(const Findings& findings) {

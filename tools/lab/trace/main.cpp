@@ -1,11 +1,11 @@
 // flare-trace: finds the onset of a trace's spike and writes the scaled rates around it.
 #include <CLI/CLI.hpp>
-#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "common/rate_file.h"
+#include "common/text_file.h"
 #include "trace/window.h"
 
 namespace flare::lab {
@@ -48,11 +48,7 @@ Result<void> cut(const Options& options) {
   if (!written) return written.error();
   std::cout << about.dump() << '\n';
   if (options.about.empty()) return {};
-  std::ofstream file(options.about);
-  file << about.dump(1) << '\n';
-  file.close();
-  if (!file) return Error("cannot write " + options.about);
-  return {};
+  return write_text_file(options.about, about.dump(1) + "\n");
 }
 
 }  // namespace
