@@ -73,16 +73,21 @@ end_backend(struct __sk_buff *ctx, const struct account *told, const struct flar
 	if (!move_wanted(svc, adm, turn))
 		return HOME_NOT_NOW;
 	turn->ended |= FLARE_TURN_MOVED;
-	return let_in(ctx) ? HOME_SENT : HOME_LEFT;
+	if (let_in(ctx))
+		return HOME_SENT;
+	turn->ended &= ~FLARE_TURN_MOVED;
+	return HOME_LEFT;
 }
 
 /*
  * A request of the client's has overtaken its backend's RST, which the backend has not taken then: the
- * flow goes on. Where it has, its own RST says so in the other direction.
+ * connection goes on, and may be reset when it is idle again. Where the backend has taken it, its own
+ * RST says so in the other direction.
  */
-static __always_inline void take_back(struct flare_flow *forward)
+static __always_inline void take_back(struct flare_flow *forward, struct flare_turn *turn)
 {
 	__sync_fetch_and_and(&forward->flags, ~FLARE_FLOW_RST);
+	turn->ended &= ~(FLARE_TURN_CLOSED | FLARE_TURN_MOVED);
 }
 
 /* The frame is the backend's to its client, after the other one. */
@@ -101,7 +106,7 @@ tell_client(struct __sk_buff *ctx, const struct account *told, const struct flar
 	if (!(forward->flags & FLARE_FLOW_RST))
 		return HOME_NOT_YET;
 	if (*(volatile __u32 *)&turn->client_end != told->ack) {
-		take_back(forward);
+		take_back(forward, turn);
 		return HOME_LEFT;
 	}
 	if (*(volatile __u32 *)&turn->server_end != told->seq || !let_in(ctx))

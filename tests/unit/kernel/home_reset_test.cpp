@@ -244,6 +244,7 @@ TEST_F(HomeResetTest, SparesTheClientWhoseRequestCameBefore) {
     ASSERT_EQ(run_and_see(), Frames{reset_of_backend(one)});
     change_turn(one, [of_client](flare_turn& turn) {
       (of_client ? turn.client_end : turn.server_end) += 100;
+      turn.open_ns = 1;
     });
     backend_was_told(one);
     EXPECT_EQ(run_and_see(), Frames()) << of_client;
@@ -251,6 +252,24 @@ TEST_F(HomeResetTest, SparesTheClientWhoseRequestCameBefore) {
         << "a backend that was asked more does not end";
   }
   EXPECT_EQ(counted(), 0U);
+}
+
+TEST_F(HomeResetTest, TriesAgainWhereARequestWasFaster) {
+  const Spilled one = v4_connection();
+  put(one);
+  ASSERT_EQ(run_and_see(), Frames{reset_of_backend(one)});
+  change_turn(one, [](flare_turn& turn) {
+    turn.client_end += 100;
+    turn.ended |= FLARE_TURN_CLOSED;  // as the datapath says of whatever RST passes it
+    turn.open_ns = 1;
+  });
+  backend_was_told(one);
+  ASSERT_EQ(run_and_see(), Frames());
+  change_turn(one, [](flare_turn& turn) { EXPECT_EQ(turn.ended, 0) << "it goes on"; });
+  EXPECT_EQ(run_and_see(), Frames()) << "it is asked";
+  change_turn(one, [](flare_turn& turn) { turn.open_ns = 0; });
+  EXPECT_EQ(run_and_see(), Frames{reset(one.client, one.frontend, kClientEnd + 100, kServerEnd)})
+      << "answered and idle";
 }
 
 TEST_F(HomeResetTest, GivesUpWhereTheBackendCannotBeTold) {
