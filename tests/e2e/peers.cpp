@@ -184,7 +184,12 @@ void EchoServer::serve_tcp() {
         break;
       }
       flush(c);
-      if (closed) connections.erase(fd);
+      if (closed) {
+        // A child between fork and exec keeps the socket open, and epoll would go on to tell of it
+        // by a number that is another socket's by then.
+        watch(fd, 0, EPOLL_CTL_DEL);
+        connections.erase(fd);
+      }
       open_ = connections.size();
     }
   }
