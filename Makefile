@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 600
 CMAKE_FLAGS ?=
 
-.PHONY: help packages build demo test test-unit test-bpf e2e vmtest bench accuracy robustness keepalive connect balance disruption scale ejection eval eval-quick fuzz fuzz-quick fuzz-corpus fuzz-build simulate lab check fmt vmlinux install clean
+.PHONY: help packages build demo test test-unit test-bpf e2e vmtest bench accuracy robustness keepalive connect balance disruption scale ejection eval eval-quick fuzz fuzz-quick fuzz-corpus fuzz-build reliability simulate lab check fmt vmlinux install clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## */\1\t/' | \
@@ -103,6 +103,10 @@ fuzz-quick: fuzz-build ## the same, 10 seconds each
 fuzz-corpus: build fuzz-build ## the corpora in tests/fuzz/corpus anew: fixtures, what is there, what was found
 	@cmake --build $(BUILD) --target flare_fuzz_seeds
 	@scripts/fuzz_corpus.sh $(BUILD) build-fuzz
+
+reliability: build ## docs/reliability.md anew, from the last results of the tests and of the long runs
+	@$(BUILD)/bin/flare-trust-report --catalogue tests/trust/catalogue --tests $(BUILD)/reports/tests \
+		--results $(BUILD)/reports/trust --json $(BUILD)/reports/trust.json --markdown docs/reliability.md
 
 lab: build ## set up the lab's namespaces and leave them there; scripts/lab.sh down removes them (root)
 	@scripts/lab.sh up

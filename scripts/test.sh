@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the test suites of a build, each program and each suite with its own closing line; fails where
-# one fails, or where one ran no test. Usage: scripts/test.sh BUILD [unit|bpf|e2e]...
+# one fails, or where one ran no test. GoogleTest's results are left in BUILD/reports/tests, for the
+# reliability table. Usage: scripts/test.sh BUILD [unit|bpf|e2e]...
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 build=${1:?usage: scripts/test.sh BUILD [unit|bpf|e2e]...}
@@ -20,11 +21,12 @@ closing() {
 }
 
 run_program() {
-	local name=$1 out
+	local name=$1 results=$build/reports/tests/$1.json out
 	shift
 	echo "== $name"
 	out=$(mktemp)
-	"$@" 2>&1 | tee "$out" | grep -E '^\[  (FAILED|PASSED|SKIPPED)|: Failure$|tests? ran|^(Expected|  Actual| *Which)' |
+	rm -f "$results" # of an earlier run: a program that crashes leaves none
+	"$@" --gtest_output="json:$results" 2>&1 | tee "$out" | grep -E '^\[  (FAILED|PASSED|SKIPPED)|: Failure$|tests? ran|^(Expected|  Actual| *Which)' |
 		grep -v '^\[  SKIPPED ].*(.* ms)$'
 	local status=${PIPESTATUS[0]}
 	if [ "$status" != 0 ]; then
@@ -41,6 +43,7 @@ run_program() {
 	return "$status"
 }
 
+mkdir -p "$build/reports/tests"
 broken=0
 for suite in "$@"; do
 	ran=0 passed=0 failed=0 skipped=0

@@ -112,6 +112,7 @@ TEST_P(RandomPackets, KeepTheRules) {
       EXPECT_EQ(entries_of_everything(), entries);
     }
   }
+  RecordProperty("packets", kPackets);
   for (const char* reason : {"not-ip", "not-service", "truncated", "bad-ip-header", "spill-known",
                              "spill-reply", "bad-tcp-flags", "ttl-exceeded"})
     EXPECT_TRUE(reasons.contains(reason)) << "the mix never met " << reason;

@@ -141,6 +141,7 @@ TEST_P(Differential, KernelAndUserSpaceAgree) {
       if (HasFailure()) return;
     }
   EXPECT_GT(packets_, 300U);
+  RecordProperty("packets", std::to_string(packets_));
   std::printf("%s: %lu packets compared\n", GetParam(), packets_);
 }
 
