@@ -187,8 +187,8 @@ std::string Lab::agent_log() const {
   return text.str();
 }
 
-CommandResult Lab::ctl(const std::string& arguments) const {
-  const std::string command = "nsenter --net=/run/netns/" + name(flare_host()) +
+CommandResult Lab::ctl(const std::string& arguments, const std::string& runner) const {
+  const std::string command = "nsenter --net=/run/netns/" + name(flare_host()) + " " + runner +
                               " " FLARECTL " --pin-dir /sys/fs/bpf/" + prefix_ + "flare --socket " +
                               (folder_ / "flared.sock").string() + " " + arguments + " 2>&1";
   CommandResult result;

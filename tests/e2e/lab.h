@@ -68,10 +68,11 @@ class Lab {
   void stop_agent(int signal);
   bool agent_runs() const { return agent_ > 0; }
   void signal_agent(int signal) const;
+  pid_t agent_pid() const { return agent_; }
   std::string agent_log() const;
 
-  /// Runs flarectl on the VM, with the lab's pin directory and socket.
-  CommandResult ctl(const std::string& arguments) const;
+  /// Runs flarectl on the VM, with the lab's pin directory and socket; `runner` goes in front.
+  CommandResult ctl(const std::string& arguments, const std::string& runner = "") const;
   /// As ctl(); throws unless it exits with 0.
   std::string ctl_ok(const std::string& arguments) const;
 
