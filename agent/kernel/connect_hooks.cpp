@@ -63,7 +63,7 @@ Result<ConnectHooks> ConnectHooks::load(const fs::path& pin_dir) {
   skeleton->rodata->services_max = maps->services_max();
   skeleton->rodata->backends_max = maps->backends_max();
   const int failed = flare_sock::load(skeleton.get());
-  if (failed == -EPERM) {
+  if (lacks_privilege(failed)) {
     return refused("cannot load flare_sock", EPERM, "CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON");
   }
   if (failed != 0) {

@@ -131,6 +131,30 @@ Result<void> set_sizes(bpf_object* object, const MapSizes& sizes) {
   return {};
 }
 
+/// Which map asks for most where the kernel has no memory for all of them, and what to do.
+Error out_of_memory(const bpf_object* object, const MapSizes& sizes) {
+  const bpf_map* largest = nullptr;
+  std::uint64_t most = 0;
+  const bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object) {
+    const std::uint64_t bytes = std::uint64_t{bpf_map__max_entries(map)} *
+                                (bpf_map__key_size(map) + bpf_map__value_size(map));
+    if (bytes > most) {
+      most = bytes;
+      largest = map;
+    }
+  }
+  std::string text = "not enough memory for the maps (a limit of the cgroup counts)";
+  if (largest == nullptr) return Error(text);
+  const std::string name = bpf_map__name(largest);
+  text += ": the largest is '" + name + "' of " + std::to_string(bpf_map__max_entries(largest)) +
+          " entries, " + std::to_string(most >> 20U) + " MB and the kernel's own share";
+  const auto size = std::find_if(sizes.begin(), sizes.end(),
+                                 [&name](const MapSize& one) { return name == one.name; });
+  if (size != sizes.end()) text += "; lower " + std::string(size->limit) + " or give more memory";
+  return Error(std::move(text));
+}
+
 /// Opens one object, gives it sizes and settings and has the kernel verify it.
 template <typename Skeleton, typename Destroy>
 Result<std::unique_ptr<Skeleton, Destroy>> load_one(const LoadOptions& options,
@@ -146,7 +170,8 @@ Result<std::unique_ptr<Skeleton, Destroy>> load_one(const LoadOptions& options,
   skeleton->rodata->services_max = options.limits.services;
   skeleton->rodata->backends_max = options.limits.backends;
   int failed = Skeleton::load(skeleton.get());
-  if (failed == -EPERM) return refused("cannot load the BPF programs", EPERM, kLoadNeeds);
+  if (lacks_privilege(failed)) return refused("cannot load the BPF programs", EPERM, kLoadNeeds);
+  if (failed == -ENOMEM) return out_of_memory(skeleton->obj, sizes);
   if (failed != 0) {
     return Error::from_errno(
         "the kernel's verifier refuses a BPF program (libbpf's messages hold its log)", -failed);

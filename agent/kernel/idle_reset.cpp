@@ -68,7 +68,8 @@ Result<IdleReset> IdleReset::load(const std::filesystem::path& pin_dir) {
   skeleton->rodata->services_max = maps->services_max();
   skeleton->rodata->backends_max = maps->backends_max();
   int failed = flare_reset::load(skeleton.get());
-  if (failed == -EPERM) return refused("cannot load flare_reset", EPERM, "CAP_BPF and CAP_PERFMON");
+  if (lacks_privilege(failed))
+    return refused("cannot load flare_reset", EPERM, "CAP_BPF and CAP_PERFMON");
   if (failed != 0) {
     return Error::from_errno("this kernel does not take flare_reset, which needs Linux 6.5 and BTF",
                              -failed);

@@ -148,9 +148,13 @@ void Lab::configure(const std::string& services, const std::string& more,
   std::filesystem::rename(fresh, folder_ / "flare.yaml");
 }
 
-void Lab::start_agent() {
+void Lab::start_agent(std::vector<std::string> runner) {
   const std::string config = (folder_ / "flare.yaml").string();
   const std::string log = (folder_ / "flared.log").string();
+  runner.insert(runner.end(), {FLARED, "--config", config});
+  std::vector<char*> arguments;
+  for (std::string& word : runner) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
   const pid_t child = ::fork();
   if (child < 0) throw failure("fork");
   if (child == 0) {
@@ -158,7 +162,7 @@ void Lab::start_agent() {
     ::dup2(out, 1);
     ::dup2(out, 2);
     enter(name(flare_host()));
-    ::execl(FLARED, FLARED, "--config", config.c_str(), nullptr);
+    ::execvp(arguments[0], arguments.data());
     ::_exit(127);
   }
   agent_ = child;

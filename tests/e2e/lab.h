@@ -62,8 +62,9 @@ class Lab {
   /// `interfaces`: lines of that list beside the lab's own.
   void configure(const std::string& services, const std::string& more = "",
                  const std::string& interfaces = "") const;
-  /// Starts flared on its host and waits until it serves its control socket.
-  void start_agent();
+  /// Starts flared on its host and waits until it serves its control socket. `runner`: the command
+  /// that starts it instead of us, as words.
+  void start_agent(std::vector<std::string> runner = {});
   /// Ends it by `signal` and waits.
   void stop_agent(int signal);
   bool agent_runs() const { return agent_ > 0; }

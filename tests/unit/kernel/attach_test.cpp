@@ -1,7 +1,5 @@
 // Attaching, replacing in place, changing modes, dead devices, detaching: on real veth devices.
-#include <linux/capability.h>
 #include <net/if.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -17,16 +15,6 @@ namespace {
 
 constexpr auto kTc = FLARE_ATTACH_TC;
 constexpr auto kXdp = FLARE_ATTACH_XDP;
-
-bool keep_only_bpf_and_net_admin() {
-  constexpr std::uint64_t kKept = 1ULL << CAP_BPF | 1ULL << CAP_NET_ADMIN;
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct data[2]{};
-  for (std::size_t half = 0; half < 2; ++half) {
-    data[half].effective = data[half].permitted = static_cast<__u32>(kKept >> (32 * half));
-  }
-  return ::syscall(SYS_capset, &header, data) == 0;
-}
 
 class AttachTest : public LoadedTest {
  protected:
@@ -228,7 +216,7 @@ TEST_F(AttachTest, AttachesReplacesAndDetachesWithTwoCapabilities) {
   ASSERT_GE(child, 0);
   if (child == 0) {
     // Codes of the step that failed, as a child cannot report to GoogleTest.
-    if (!keep_only_bpf_and_net_admin()) ::_exit(1);
+    if (!keep_capabilities({CAP_BPF, CAP_NET_ADMIN})) ::_exit(1);
     if (!datapath_->attach({.name = "fc0", .mode = kXdp})) ::_exit(2);
     if (!datapath_->attach({.name = "fc1"})) ::_exit(3);
     if (!datapath_->attach({.name = "lo", .tc = InterfaceConfig::Tc::kClsact})) ::_exit(4);

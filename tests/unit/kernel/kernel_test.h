@@ -3,12 +3,15 @@
 
 #include <bpf/bpf.h>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
+#include <initializer_list>
 #include <optional>
 #include <string>
 
@@ -45,6 +48,17 @@ inline UniqueFd make_map(bpf_map_type type, std::uint32_t key_size, std::uint32_
   reset_libbpf_options(opts);
   opts.map_flags = flags;
   return UniqueFd(bpf_map_create(type, "flare_test", key_size, value_size, entries, &opts));
+}
+
+/// Gives up every capability of this process but these.
+inline bool keep_capabilities(std::initializer_list<int> kept) {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[2]{};
+  for (const int capability : kept) {
+    data[capability / 32].effective |= 1U << (capability % 32);
+    data[capability / 32].permitted |= 1U << (capability % 32);
+  }
+  return ::syscall(SYS_capset, &header, data) == 0;
 }
 
 /// A fresh namespace with a veth pair (fc0, fc1), and a pin directory that is removed at the end.
