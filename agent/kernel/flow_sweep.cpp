@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 
 #include "select.bpf.h"
 
@@ -13,6 +14,14 @@ namespace {
 // The datapath inserts the two entries of a flow one after the other, and moves them so: an entry
 // younger than this may miss its twin for no fault of its own.
 constexpr std::uint64_t kOrphanAgeNs = 2'000'000'000;
+
+/// A TCP flow whose client never went on behind its SYN, or whose backend never answered: no
+/// request came of it.
+bool never_opened(const flare_flow& forward, const flare_flow* reverse) {
+  if (forward.peer.proto != PROTO_TCP || forward.tier != FLARE_TIER_SERVERLESS) return false;
+  if (forward.flags & FLARE_FLOW_COUNTED) return false;
+  return forward.packets <= 1 || (reverse != nullptr && !(reverse->flags & FLARE_FLOW_REPLIED));
+}
 
 bool same_key(const flare_flow_key& a, const flare_flow_key& b) {
   return std::memcmp(&a, &b, sizeof(a)) == 0;
@@ -152,7 +161,9 @@ Result<void> FlowSweep::remove_orphan(const FlowMap::Entry& entry, SweepReport& 
   if (!taken) return taken.error();
   if (!*taken) return {};
   ++report.orphans;
-  if ((*taken)->dir == FLARE_DIR_FORWARD) count_end(**taken, report);
+  if ((*taken)->dir != FLARE_DIR_FORWARD) return {};
+  if (never_opened(**taken, nullptr)) give_back(**taken, report);
+  count_end(**taken, report);
   return {};
 }
 
@@ -178,8 +189,23 @@ Result<void> FlowSweep::remove_flow(const FlowMap::Entry& forward, const flare_f
     if (!erased) return erased.error();
   }
   ++report.expired;
+  if (never_opened(**taken, &reverse)) give_back(**taken, report);
   count_end(**taken, report);
   return {};
+}
+
+/// The hourly budget has its place again, if the hour in which the flow took it is not over.
+void FlowSweep::give_back(const flare_flow& forward, SweepReport& report) {
+  if (forward.service_id >= tallies_.size()) return;
+  const std::uint64_t hour = forward.created_ns / NSEC_PER_HOUR;
+  maps_.admission.visit(forward.service_id, [&](flare_admission& admission) {
+    std::atomic_ref word(admission.hour);
+    auto seen = word.load(std::memory_order_relaxed);
+    do {
+      if (seen >> HOUR_COUNT_BITS != hour || (seen & HOUR_COUNT_MASK) == 0) return;
+    } while (!word.compare_exchange_weak(seen, seen - 1, std::memory_order_relaxed));
+    ++report.given_back;
+  });
 }
 
 /// Counts an end that no packet has shown, in the row of the CPU that we run on: there the addition

@@ -39,8 +39,9 @@ struct SweepReport {
   std::uint64_t orphans = 0;  ///< entries deleted whose twin was missing
   std::uint64_t spared = 0;   ///< changed between the look and the deletion, so left
   std::uint64_t closed =
-      0;                   ///< deleted flows whose end no packet had shown: counted as closed here
-  bool pass_done = false;  ///< a whole walk ended with this step
+      0;  ///< deleted flows whose end no packet had shown: counted as closed here
+  std::uint64_t given_back = 0;  ///< handshakes never finished, given back to the hourly budget
+  bool pass_done = false;        ///< a whole walk ended with this step
   /// After a whole walk: by how much each service's `active` was corrected (only those that were).
   struct Correction {
     std::uint32_t service_id = 0;
@@ -77,6 +78,7 @@ class FlowSweep {
   Result<void> remove_orphan(const FlowMap::Entry& entry, SweepReport& report);
   Result<void> remove_flow(const FlowMap::Entry& forward, const flare_flow& reverse,
                            SweepReport& report);
+  void give_back(const flare_flow& forward, SweepReport& report);
   void count_end(const flare_flow& forward, SweepReport& report);
   void correct_active(SweepReport& report);
   std::optional<flare_flow> find(const flare_flow_key& key) const;

@@ -74,6 +74,7 @@ class FlowSweepTest : public LoadedTest {
       sum.orphans += step->orphans;
       sum.spared += step->spared;
       sum.closed += step->closed;
+      sum.given_back += step->given_back;
       sum.pass_done = step->pass_done;
       sum.corrections = step->corrections;
     }
@@ -163,6 +164,42 @@ TEST_F(FlowSweepTest, RemovesHandshakesThatNeverFinished) {
   EXPECT_EQ(pass(sweep).expired, 1U);
   EXPECT_EQ(*maps().embryos.count(), 2U);
   EXPECT_TRUE(maps().embryos.lookup(client_key(2)));
+}
+
+TEST_F(FlowSweepTest, GivesTheHourBackWhatNoRequestCameOf) {
+  constexpr std::uint64_t kCreated = kNow - 5000 * kSecond;
+  constexpr std::uint64_t kHour = kCreated / (3600 * kSecond) << 40;
+  const auto rewrite = [this](const flare_flow_key& key, const auto& change) {
+    auto flow = maps().embryos.lookup(key);
+    ASSERT_TRUE(flow);
+    change(*flow);
+    ASSERT_OK(maps().embryos.update(key, *flow));
+  };
+  const auto replied = [](flare_flow& flow) { flow.flags |= FLARE_FLOW_REPLIED; };
+  const auto went_on = [](flare_flow& flow) { flow.packets = 2; };
+  for (__u16 port = 1; port <= 5; ++port) add_flow(port, 21, 0, true);
+  rewrite(backend_key(1), replied);  // a SYN of nobody, which the backend answered
+  rewrite(client_key(2), went_on);   // SYNs again and again, which it did not
+  rewrite(backend_key(3), replied);  // settled, and kept here as `flows` is full
+  rewrite(client_key(3), went_on);
+  rewrite(client_key(4), [](flare_flow& flow) { flow.created_ns -= 3600 * kSecond; });
+  rewrite(client_key(5), [](flare_flow& flow) { flow.tier = FLARE_TIER_VM; });
+  add_flow(6, 4000, 0);  // established, and over
+  maps().admission.set(1, &flare_admission::hour, kHour + 10);
+  FlowSweep sweep(maps());
+  const SweepReport report = pass(sweep);
+  EXPECT_EQ(report.expired, 6U);
+  EXPECT_EQ(report.given_back, 2U);
+  EXPECT_EQ(maps().admission.get(1, &flare_admission::hour), kHour + 8);
+}
+
+TEST_F(FlowSweepTest, GivesAnHourNoMoreThanItTook) {
+  add_flow(1, 21, 0, true);
+  maps().admission.set(1, &flare_admission::hour, (kNow - 5000 * kSecond) / (3600 * kSecond) << 40);
+  const std::uint64_t before = maps().admission.get(1, &flare_admission::hour);
+  FlowSweep sweep(maps());
+  EXPECT_EQ(pass(sweep).given_back, 0U);
+  EXPECT_EQ(maps().admission.get(1, &flare_admission::hour), before);
 }
 
 TEST_F(FlowSweepTest, CorrectsTheCountOfActiveFlowsAndSaysByHowMuch) {
