@@ -14,6 +14,9 @@
 namespace flare {
 namespace {
 
+// Those beyond wait for the loop's next turn: a crowd at the door must not keep it from its work.
+constexpr int kAcceptsPerTurn = 64;
+
 /// Binds to a name beside `path` and renames it there: the path is never without its mode.
 Result<UniqueFd> listening_socket(const std::filesystem::path& path, gid_t group) {
   const std::string fresh = path.string() + ".new";
@@ -66,13 +69,14 @@ Result<std::unique_ptr<LineServer>> LineServer::listen(EventLoop& loop,
 }
 
 void LineServer::accept_all() {
-  for (;;) {
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
     UniqueFd fd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!fd) return;
-    if (clients_.size() >= limits_.clients) continue;
     ucred credentials{};
     socklen_t size = sizeof(credentials);
     if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) continue;
+    const Peer peer{credentials.pid, credentials.uid, credentials.gid};
+    if (!make_room(peer)) continue;
 
     const int number = fd.get();
     auto watched = loop_.watch(number, EPOLLIN,
@@ -80,9 +84,29 @@ void LineServer::accept_all() {
     if (!watched) continue;
     Client client;
     client.fd = std::move(fd);
-    client.peer = {credentials.pid, credentials.uid, credentials.gid};
+    client.peer = peer;
+    client.heard = Clock::now();
     clients_.emplace(number, std::move(client));
   }
+}
+
+/// Whether there is a place for `peer`, which the longest silent may have to leave. Root's places
+/// are taken by root alone, so that nobody can lock it out by talking.
+bool LineServer::make_room(const Peer& peer) {
+  const bool is_root = peer.uid == 0;
+  std::size_t others = 0;
+  auto silent = clients_.end();
+  for (auto it = clients_.begin(); it != clients_.end(); ++it) {
+    const bool is_other = it->second.peer.uid != 0;
+    others += is_other ? 1U : 0U;
+    if (!is_root && !is_other) continue;
+    if (silent == clients_.end() || it->second.heard < silent->second.heard) silent = it;
+  }
+  if (clients_.size() < limits_.clients && (is_root || others < limits_.others)) return true;
+  if (silent == clients_.end() || Clock::now() - silent->second.heard < limits_.silence)
+    return false;
+  close_client(silent->first);
+  return true;
 }
 
 void LineServer::on_client(int fd, std::uint32_t events) {
@@ -119,6 +143,7 @@ bool LineServer::answer_lines(Client& client) {
     if (end > limits_.line_bytes) return false;
     const std::string line = client.input.substr(0, end);
     client.input.erase(0, end + 1);
+    client.heard = Clock::now();
     client.output += handler_(client.peer, line);
     client.output += '\n';
     if (client.output.size() > limits_.answer_bytes) return false;

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <functional>
@@ -25,10 +26,12 @@ struct Peer {
 };
 
 struct LineServerLimits {
-  std::size_t clients = 16;            ///< further ones are closed at once
-  std::size_t line_bytes = 4096;       ///< a longer line closes the connection
-  std::size_t answer_bytes = 262'144;  ///< unread answers; more closes the connection
-  int requests_per_turn = 16;          ///< lines of one client before others have their turn
+  std::size_t clients = 16;                 ///< further ones are closed at once, but see `silence`
+  std::size_t others = 12;                  ///< of these, so many may be of users other than root
+  std::chrono::milliseconds silence{5000};  ///< who has said no whole line for so long gives way
+  std::size_t line_bytes = 4096;            ///< a longer line closes the connection
+  std::size_t answer_bytes = 262'144;       ///< unread answers; more closes the connection
+  int requests_per_turn = 16;               ///< lines of one client before others have their turn
 };
 
 /// Listens on `path` and answers each line with what `handler` returns. Never waits for a client.
@@ -47,9 +50,12 @@ class LineServer {
   ~LineServer();
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   struct Client {
     UniqueFd fd;
     Peer peer;
+    Clock::time_point heard;  ///< its last whole line, or when it came
     std::string input;
     std::string output;
   };
@@ -57,6 +63,7 @@ class LineServer {
   LineServer(EventLoop& loop, UniqueFd fd, std::filesystem::path path, LineServerLimits limits,
              Handler handler);
   void accept_all();
+  bool make_room(const Peer& peer);
   void on_client(int fd, std::uint32_t events);
   bool receive(Client& client);
   bool answer_lines(Client& client);

@@ -11,12 +11,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <set>
@@ -267,6 +270,77 @@ TEST_F(Privileges, OnTheControlSocketAreToLookForTheGroupAndToChangeForRoot) {
   EXPECT_EQ(ask_as(64998, 0, R"({"command":"health"})"), "Permission denied")
       << "root's group is not root";
   lab().ctl_ok("share set web 1");
+}
+
+/// A member of the group with thousands of connections: half a question in each, no answer ever
+/// read. Ends with 0 when it has made them all; holds the last ones until it is killed.
+[[noreturn]] void crowd(const std::string& path, int connections, int done) {
+  std::vector<UniqueFd> open;
+  const std::string endless(3000, '{');
+  const std::string unread = "{\"command\":\"health\"}\n";
+  for (int i = 0; i < connections; ++i) {
+    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+    if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0)
+      ::_exit(1);
+    for (int line = 0; i % 2 != 0 && line < 100; ++line)
+      if (::send(fd.get(), unread.data(), unread.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) break;
+    static_cast<void>(
+        ::send(fd.get(), endless.data(), endless.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+    open.push_back(std::move(fd));
+    if (open.size() > 500) open.erase(open.begin());
+  }
+  static_cast<void>(::write(done, "x", 1));
+  for (;;) ::pause();
+}
+
+TEST_F(Privileges, DoNotLetAMemberKeepRootOut) {
+  constexpr int kConnections = 10'000;
+  const auto descriptors = [] {
+    const fs::path folder = "/proc/" + std::to_string(lab().agent_pid()) + "/fd";
+    return std::distance(fs::directory_iterator(folder), fs::directory_iterator());
+  };
+  const auto before = descriptors();
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK), 0);
+  const UniqueFd done(ends[0]);
+  const UniqueFd say_done(ends[1]);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::setgroups(1, &kGroup) != 0 || ::setresgid(64998, 64998, 64998) != 0 ||
+        ::setresuid(64998, 64998, 64998) != 0)
+      ::_exit(1);
+    crowd((lab().folder() / "flared.sock").string(), kConnections, say_done.get());
+  }
+  int asked = 0;
+  double longest = 0;
+  auto most = before;
+  char byte = 0;
+  const auto ask = [&] {
+    const auto start = std::chrono::steady_clock::now();
+    EXPECT_EQ(lab().ctl("share set web 1").exit_code, 0);
+    longest = std::max(
+        longest, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    most = std::max(most, descriptors());
+    ++asked;
+  };
+  EXPECT_TRUE(wait_for(
+      [&] {
+        ask();
+        return ::read(done.get(), &byte, 1) == 1;
+      },
+      60));
+  ask();
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  EXPECT_LE(most - before, 16) << "connections are bounded";
+  EXPECT_LT(longest, 5);
+  EXPECT_NE(lab().ctl("status").exit_code, 7) << "the heart beats";
+  RecordProperty("connections", kConnections);
+  RecordProperty("commands_of_root", asked);
+  RecordProperty("longest_s", std::to_string(longest));
 }
 
 /// Inodes of all internet sockets of the agent's namespace.

@@ -12,6 +12,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <thread>
+#include <vector>
 
 namespace flare {
 namespace {
@@ -126,6 +128,43 @@ TEST_F(Server, TakesOnlySoManyClients) {
   EXPECT_FALSE(is_closed(one));
   EXPECT_FALSE(is_closed(two));
   EXPECT_TRUE(is_closed(three));
+}
+
+TEST_F(Server, GivesThePlaceOfWhoSaysNothingWholeToAnother) {
+  serve({.clients = 2, .silence = std::chrono::milliseconds(60)});
+  const UniqueFd slow = connect();
+  const UniqueFd quick = connect();
+  turn();
+  std::this_thread::sleep_for(std::chrono::milliseconds(70));
+  say(slow, "never end");
+  say(quick, "x\n");
+  turn();
+  const UniqueFd third = connect();
+  turn();
+  EXPECT_TRUE(is_closed(slow)) << "half a line is silence";
+  EXPECT_EQ(read_all(quick), "x\n");
+  say(third, "y\n");
+  turn();
+  EXPECT_EQ(read_all(third), "y\n");
+  EXPECT_FALSE(is_closed(quick));
+}
+
+TEST_F(Server, KeepsPlacesForRoot) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root: it is another user for a while";
+  serve({.clients = 4, .others = 2});
+  ASSERT_EQ(::chmod(folder_.c_str(), 0711), 0);
+  std::vector<UniqueFd> others;
+  ASSERT_EQ(::seteuid(64998), 0);
+  for (int i = 0; i < 3; ++i) others.push_back(connect());
+  ASSERT_EQ(::seteuid(0), 0);
+  turn();
+  EXPECT_FALSE(is_closed(others[1]));
+  EXPECT_TRUE(is_closed(others[2]));
+  const UniqueFd root = connect();
+  say(root, "x\n");
+  turn();
+  EXPECT_EQ(read_all(root), "x\n");
+  EXPECT_EQ(last_peer_.uid, 0U);
 }
 
 TEST_F(Server, DoesNotWaitForAClientThatNeverReads) {
