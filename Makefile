@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 600
 CMAKE_FLAGS ?=
 
-.PHONY: help packages build demo test test-unit test-bpf e2e vmtest bench accuracy robustness keepalive connect balance disruption scale ejection eval eval-quick fuzz fuzz-quick fuzz-corpus fuzz-build reliability simulate lab check fmt vmlinux install clean
+.PHONY: help packages build demo test test-unit test-bpf e2e vmtest bench accuracy robustness keepalive connect balance disruption soak scale ejection eval eval-quick fuzz fuzz-quick fuzz-corpus fuzz-build reliability simulate lab check fmt vmlinux install clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## */\1\t/' | \
@@ -67,6 +67,9 @@ balance: build ## new flows over a balancer's backends: weights, least against h
 
 disruption: build ## open connections through a balancer while backends, agent and maps change (root, 2 minutes)
 	@scripts/disruption.sh $(BUILD)
+
+soak: build ## steady traffic with a fault every 30 s: what is lost, what grows (root, FLARE_SOAK_SECONDS=3600)
+	@scripts/soak.sh $(BUILD)
 
 scale: build ## flared with 4,096 services, 65,535 backends and a million flows: times, CPU, memory (root, 2 minutes)
 	@scripts/install_packages.sh jq

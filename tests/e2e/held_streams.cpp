@@ -29,7 +29,8 @@ std::string message(std::size_t stream, std::uint64_t round) {
 }  // namespace
 
 HeldStreams::HeldStreams(const std::string& network_namespace, const std::string& endpoint,
-                         std::size_t count) {
+                         std::size_t count, double pause)
+    : pause_(pause) {
   for (std::size_t i = 0; i < count; ++i) {
     auto socket = connect_from(network_namespace, endpoint, Protocol::kTcp);
     if (!socket) continue;
@@ -90,6 +91,7 @@ void HeldStreams::exchange() {
     send_next(i);
   }
   while (!stop_) {
+    if (pause_ > 0) std::this_thread::sleep_for(std::chrono::duration<double>(pause_));
     ::poll(items.data(), items.size(), 50);
     const double moment = now();
     for (std::size_t i = 0; i < streams_.size(); ++i) {

@@ -13,8 +13,10 @@ namespace flare::test {
 
 class HeldStreams {
  public:
-  /// Opens `count` connections and starts exchanging. Fewer may have connected: see size().
-  HeldStreams(const std::string& network_namespace, const std::string& endpoint, std::size_t count);
+  /// Opens `count` connections and starts exchanging. Fewer may have connected: see size(). All of
+  /// them rest for `pause` seconds between two messages.
+  HeldStreams(const std::string& network_namespace, const std::string& endpoint, std::size_t count,
+              double pause = 0);
   ~HeldStreams() { stop(); }
   HeldStreams(const HeldStreams&) = delete;
   HeldStreams& operator=(const HeldStreams&) = delete;
@@ -45,6 +47,7 @@ class HeldStreams {
   void send_next(std::size_t index);
   void receive(Stream& stream);
 
+  double pause_;
   std::vector<Stream> streams_;
   std::atomic<bool> stop_ = false;
   std::atomic<std::uint64_t> exchanges_ = 0, resets_ = 0, corrupt_ = 0;

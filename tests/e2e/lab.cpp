@@ -140,8 +140,7 @@ void Lab::configure(const std::string& services, const std::string& more,
   file << interfaces << "services:\n"
        << services << "limits: {services: 32, backends: 512, flows: 20000, embryos: 8192}\n"
        << "agent:\n  control_socket: " << (folder_ / "flared.sock").string()
-       << "\n  state_dir: " << (folder_ / "state").string() << "\n  pin_dir: /sys/fs/bpf/"
-       << prefix_ << "flare\n"
+       << "\n  state_dir: " << (folder_ / "state").string() << "\n  pin_dir: " << pin_dir() << "\n"
        << more;
   file.close();
   ::chmod(fresh.c_str(), 0600);
@@ -193,7 +192,7 @@ std::string Lab::agent_log() const {
 
 CommandResult Lab::ctl(const std::string& arguments, const std::string& runner) const {
   const std::string command = "nsenter --net=/run/netns/" + name(flare_host()) + " " + runner +
-                              " " FLARECTL " --pin-dir /sys/fs/bpf/" + prefix_ + "flare --socket " +
+                              " " FLARECTL " --pin-dir " + pin_dir() + " --socket " +
                               (folder_ / "flared.sock").string() + " " + arguments + " 2>&1";
   CommandResult result;
   FILE* pipe = ::popen(command.c_str(), "r");

@@ -68,6 +68,7 @@ class Lab {
   /// Ends it by `signal` and waits.
   void stop_agent(int signal);
   bool agent_runs() const { return agent_ > 0; }
+  pid_t agent() const { return agent_; }
   void signal_agent(int signal) const;
   pid_t agent_pid() const { return agent_; }
   std::string agent_log() const;
@@ -78,6 +79,7 @@ class Lab {
   std::string ctl_ok(const std::string& arguments) const;
 
   const std::filesystem::path& folder() const { return folder_; }
+  std::string pin_dir() const { return "/sys/fs/bpf/" + prefix_ + "flare"; }
 
  private:
   /// The host that flared runs on, and its interfaces.

@@ -115,6 +115,10 @@ UniqueFd silent_server(const std::string& network_namespace, const std::string& 
   return bound_socket(network_namespace, endpoint, Protocol::kTcp);
 }
 
+UniqueFd udp_server(const std::string& network_namespace, const std::string& endpoint) {
+  return bound_socket(network_namespace, endpoint, Protocol::kUdp);
+}
+
 EchoServer::EchoServer(const std::string& network_namespace, const std::string& endpoint,
                        Protocol protocol, char tag)
     : socket_(bound_socket(network_namespace, endpoint, protocol)),

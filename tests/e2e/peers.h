@@ -42,6 +42,9 @@ class EchoServer {
 /// all.
 UniqueFd silent_server(const std::string& network_namespace, const std::string& endpoint);
 
+/// A bound UDP socket that somebody else reads.
+UniqueFd udp_server(const std::string& network_namespace, const std::string& endpoint);
+
 /// A connected socket in a namespace, or nullopt where it could not connect within `seconds`.
 std::optional<UniqueFd> connect_from(const std::string& network_namespace,
                                      const std::string& endpoint, Protocol protocol,
