@@ -39,7 +39,7 @@ std::string stand_name(Stand stand);
 struct MapImage {
   std::vector<std::string> flows;  ///< `flows`, `embryos` and `fragments`, sorted
   std::string admission;
-  std::uint64_t vm_flows = 0;  ///< a hash of the array
+  std::uint64_t vm_flows = 0;  ///< a digest of the array
   bool operator==(const MapImage&) const = default;
 };
 

@@ -66,6 +66,7 @@ void erase_all(const Map& map) {
 }  // namespace
 
 std::unique_ptr<Datapath> DatapathTest::datapath_;
+std::unique_ptr<VmFlowWalk> DatapathTest::vm_flow_walk_;
 int DatapathTest::ifindex_ = 0;
 
 flare_addr raw_addr(const std::string& text) {
@@ -98,9 +99,11 @@ void DatapathTest::SetUpTestSuite() {
   auto loaded = Datapath::load({.pin_dir = kPinDir, .limits = limits, .libbpf_sink = {}});
   if (!loaded) throw std::runtime_error(loaded.error().message());
   datapath_ = std::make_unique<Datapath>(*std::move(loaded));
+  vm_flow_walk_ = std::make_unique<VmFlowWalk>(datapath_->maps().vm_flows.handle().fd());
 }
 
 void DatapathTest::TearDownTestSuite() {
+  vm_flow_walk_.reset();
   datapath_.reset();
   const auto gone = detach_all(kPinDir);
   EXPECT_TRUE(gone) << (gone ? "" : gone.error().message());
@@ -118,11 +121,8 @@ void DatapathTest::forget_packets() {
   for (std::uint32_t id = 0; id < maps().backends_max(); ++id) maps().clear_backend_counters(id);
   for (std::uint32_t set = 0; set < maps().turns.size(); ++set)
     if (maps().turns.read(set).way[0].tag != 0) maps().turns.clear(set);
-  std::vector<std::uint32_t> used;
-  ASSERT_TRUE(maps().vm_flows.for_each([&](std::uint32_t slot, const flare_vm_flow& flow) {
-    if (flow.tag != 0) used.push_back(slot);
-  }));
-  for (const std::uint32_t slot : used) ASSERT_TRUE(maps().vm_flows.update(slot, flare_vm_flow{}));
+  vm_flow_walk_->forget_all();
+  beat();
 }
 
 void DatapathTest::SetUp() {

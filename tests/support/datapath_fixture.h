@@ -15,6 +15,7 @@
 
 #include "kernel/datapath.h"
 #include "support/packet.h"
+#include "support/vm_flow_walk.h"
 
 namespace flare::test {
 
@@ -46,8 +47,8 @@ class DatapathTest : public testing::Test {
 
  protected:
   void SetUp() override;
-  /// Empties what packets have written: flows, counts, admission. Services and tables stay, which
-  /// take the kernel long to change.
+  /// Empties what packets have written: flows, counts, admission; and beats. Services and tables
+  /// stay, which take the kernel long to change.
   void forget_packets();
 
   const Maps& maps() const { return datapath_->maps(); }
@@ -93,6 +94,8 @@ class DatapathTest : public testing::Test {
   flare_service_counters service_counters(std::uint32_t id = 1) const {
     return maps().service_totals(id);
   }
+  /// Of all that the VM tier's array holds.
+  std::uint64_t digest_of_vm_flows() const { return vm_flow_walk_->digest(); }
   std::uint64_t entries_of_flows() const;
   std::uint64_t entries_of_embryos() const;
   /// Entries of every map that packets may grow.
@@ -107,6 +110,7 @@ class DatapathTest : public testing::Test {
                       std::uint32_t segment_bytes = 0);
 
   static std::unique_ptr<Datapath> datapath_;
+  static std::unique_ptr<VmFlowWalk> vm_flow_walk_;
   static int ifindex_;
 };
 
