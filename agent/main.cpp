@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "control/limits.h"
 #include "host/capabilities.h"
+#include "host/descriptors.h"
 #include "host/host_ports.h"
 #include "host/instance_lock.h"
 #include "host/secret.h"
@@ -21,6 +22,8 @@
 
 namespace flare {
 namespace {
+
+constexpr std::uint64_t kNsPerMs = 1'000'000;
 
 /// The process's exit codes; docs/configuration.md lists them.
 enum class Exit : int {
@@ -77,11 +80,10 @@ void tell_what_it_may_cost(Logger& log, const Config& config) {
 
 /// From here on the maps are filled, then packets come, then privileges go.
 Exit run_agent(const Options& options, const Config& config, Datapath& datapath, Logger& log) {
-  auto pins = InstanceLock::on_pins(config.agent.pin_dir);
-  if (!pins) return fail(log, Exit::kAlreadyRuns, pins.error());
   auto loop = EventLoop::make();
   if (!loop) return fail(log, Exit::kFailed, loop.error());
   const MonotonicClock clock;
+  const std::uint64_t loaded_ns = clock.now_ns();
   KernelTables tables(datapath.maps());
   auto key = adopt_hash_key(tables, config.agent.state_dir / "seed");
   if (!key) return fail(log, Exit::kFailed, key.error());
@@ -89,6 +91,7 @@ Exit run_agent(const Options& options, const Config& config, Datapath& datapath,
   Agent agent({*loop, clock, log, datapath, tables}, options.files, *key);
   auto filled = agent.fill(config);
   if (!filled) return fail(log, Exit::kFailed, filled.error());
+  const std::uint64_t filled_ns = clock.now_ns();
   if (config.nat.reserve) {
     auto reserved =
         reserve_ports(options.files.sysctl_root, {config.nat.port_min, config.nat.port_max});
@@ -101,8 +104,8 @@ Exit run_agent(const Options& options, const Config& config, Datapath& datapath,
   auto dropped = drop_capabilities();
   if (!dropped) return fail(log, Exit::kFailed, dropped.error());
   tell_what_it_may_cost(log, config);
-  log.info("running version={} pid={} adopted={} pin_dir={}", FLARE_VERSION, ::getpid(),
-           datapath.adopted(), config.agent.pin_dir.string());
+  log.info("running version={} pid={} adopted={} state_ms={} pin_dir={}", FLARE_VERSION, ::getpid(),
+           datapath.adopted(), (filled_ns - loaded_ns) / kNsPerMs, config.agent.pin_dir.string());
   auto ran = agent.run();
   if (!ran) return fail(log, Exit::kFailed, ran.error());
   return Exit::kStopped;
@@ -125,7 +128,14 @@ Exit start(const Options& options, Logger& log) {
   if (!run) return fail(log, Exit::kFailed, run.error());
   auto lock = InstanceLock::on_folder(config->agent.state_dir);
   if (!lock) return fail(log, Exit::kAlreadyRuns, lock.error());
+  auto network = InstanceLock::on_network();
+  if (!network) return fail(log, Exit::kAlreadyRuns, network.error());
+  auto dirs = make_pin_dirs(config->agent.pin_dir);
+  if (!dirs) return fail(log, Exit::kNotLoaded, dirs.error());
+  auto pins = InstanceLock::on_pins(config->agent.pin_dir);
+  if (!pins) return fail(log, Exit::kAlreadyRuns, pins.error());
 
+  raise_descriptor_limit();
   LoadOptions load;
   load.pin_dir = config->agent.pin_dir;
   load.limits = config->limits;

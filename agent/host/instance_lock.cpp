@@ -2,11 +2,16 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace flare {
 namespace {
@@ -23,7 +28,49 @@ Error taken(const std::filesystem::path& path, const std::string& holder) {
                "'); stop it first");
 }
 
+constexpr std::string_view kNetworkName = "flared";
+
+struct SocketName {
+  sockaddr_un address{};
+  socklen_t size = 0;
+};
+
+/// Of the abstract kind: it belongs to the network namespace, and goes with its socket.
+SocketName network_name() {
+  SocketName name;
+  name.address.sun_family = AF_UNIX;
+  kNetworkName.copy(name.address.sun_path + 1, kNetworkName.size());
+  name.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + kNetworkName.size());
+  return name;
+}
+
+/// Who listens under our name, if anybody does.
+std::optional<ucred> network_holder() {
+  const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const SocketName name = network_name();
+  if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name.address), name.size) != 0)
+    return std::nullopt;
+  ucred holder{};
+  socklen_t size = sizeof(holder);
+  if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &holder, &size) != 0) return std::nullopt;
+  return holder;
+}
+
 }  // namespace
+
+Result<InstanceLock> InstanceLock::on_network() {
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return Error::from_errno("cannot open a socket", errno);
+  const SocketName name = network_name();
+  const bool taken_by_us =
+      ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name.address), name.size) == 0;
+  if (taken_by_us && ::listen(fd.get(), 1) == 0) return InstanceLock(std::move(fd));
+  if (errno != EADDRINUSE) return Error::from_errno("cannot take the name 'flared'", errno);
+  const auto holder = network_holder();
+  if (holder && holder->uid != ::geteuid()) return InstanceLock();
+  return Error("another flared" + (holder ? " with pid " + std::to_string(holder->pid) : "") +
+               " runs in this network namespace; stop it first");
+}
 
 Result<InstanceLock> InstanceLock::on_folder(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "lock";

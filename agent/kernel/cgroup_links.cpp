@@ -209,6 +209,24 @@ Result<CgroupLinks::Placed> CgroupLinks::place(
   return placed;
 }
 
+Result<std::size_t> CgroupLinks::keep(const fs::path& cgroup,
+                                      std::span<const UniqueFd> links) const {
+  const fs::path folder = folder_of(cgroup);
+  std::size_t made = 0;
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    const fs::path pin = folder / kCgroupHooks[i].word;
+    if (::access(pin.c_str(), F_OK) == 0) continue;
+    if (::mkdir(folder.c_str(), kFolderMode) != 0 && errno != EEXIST) {
+      return refused("cannot make " + folder.string(), errno, "root");
+    }
+    if (bpf_obj_pin(links[i].get(), pin.c_str()) != 0) {
+      return refused("cannot pin the link at " + described(kCgroupHooks[i], cgroup), errno, "root");
+    }
+    ++made;
+  }
+  return made;
+}
+
 Result<std::uint32_t> CgroupLinks::remove(const fs::path& cgroup) const {
   const fs::path folder = folder_of(cgroup);
   std::uint32_t links = 0;

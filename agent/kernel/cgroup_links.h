@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -64,6 +65,11 @@ class CgroupLinks {
   /// newly attached is taken off again where one fails.
   Result<Placed> place(const std::filesystem::path& cgroup,
                        const std::array<int, kCgroupHooks.size()>& programs) const;
+
+  /// Pins those of `links`, in the order of kCgroupHooks, that are pinned no more; returns how
+  /// many.
+  Result<std::size_t> keep(const std::filesystem::path& cgroup,
+                           std::span<const UniqueFd> links) const;
 
   /// Detaches and unpins; returns how many links there were.
   Result<std::uint32_t> remove(const std::filesystem::path& cgroup) const;

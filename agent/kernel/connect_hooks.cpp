@@ -96,6 +96,16 @@ Result<bool> ConnectHooks::detach(const fs::path& cgroup) {
   return true;
 }
 
+Result<std::size_t> ConnectHooks::keep_pinned() const {
+  std::size_t made = 0;
+  for (const auto& [cgroup, at] : state_->at) {
+    auto kept = state_->pins.keep(cgroup, at.links);
+    if (!kept) return kept.error();
+    made += *kept;
+  }
+  return made;
+}
+
 bool ConnectHooks::is_at(const fs::path& cgroup) const {
   const auto found = state_->at.find(cgroup);
   return found != state_->at.end() && found->second.cgroup == cgroup_id(cgroup);

@@ -32,6 +32,9 @@ class ConnectHooks {
   /// open flows begin anew (Maps::forget_sock_flows). False where nothing was attached.
   Result<bool> detach(const std::filesystem::path& cgroup);
 
+  /// As Datapath::keep_pinned(), of the links at cgroups.
+  Result<std::size_t> keep_pinned() const;
+
   /// Whether our programs are at the cgroup that is at this path now.
   bool is_at(const std::filesystem::path& cgroup) const;
 

@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -172,6 +173,11 @@ Result<std::unique_ptr<Skeleton, Destroy>> load_one(const LoadOptions& options,
   int failed = Skeleton::load(skeleton.get());
   if (lacks_privilege(failed)) return refused("cannot load the BPF programs", EPERM, kLoadNeeds);
   if (failed == -ENOMEM) return out_of_memory(skeleton->obj, sizes);
+  if (failed == -EMFILE) {
+    return Error(
+        "cannot load the BPF programs: this process may have too few files open (RLIMIT_NOFILE); "
+        "1,024 are enough");
+  }
   if (failed != 0) {
     return Error::from_errno(
         "the kernel's verifier refuses a BPF program (libbpf's messages hold its log)", -failed);
@@ -223,6 +229,35 @@ Result<std::unique_ptr<Datapath::State>> Datapath::State::load(const LoadOptions
                                        *std::move(maps),
                                        LinkPins(links_dir(options.pin_dir)),
                                        {}});
+}
+
+/// One pin that is missed says that all are to be looked at, so that the usual call is one stat.
+Result<std::size_t> Datapath::keep_pinned() {
+  const fs::path dir = layout_dir(state_->pin_dir);
+  std::size_t made = 0;
+  bool gone = ::access((dir / map_names().front()).c_str(), F_OK) != 0;
+  for (const auto& [name, link] : state_->links) {
+    gone = gone || !state_->pins.has({name.first, name.second});
+  }
+  if (!gone) return made;
+  auto dirs = make_pin_dirs(state_->pin_dir);
+  if (!dirs) return dirs.error();
+  for (const std::string& name : map_names()) {
+    if (::access((dir / name).c_str(), F_OK) == 0) continue;
+    const bpf_map* map = bpf_object__find_map_by_name(state_->tc->obj, name.c_str());
+    if (map == nullptr || bpf_obj_pin(bpf_map__fd(map), (dir / name).c_str()) != 0) {
+      return refused("cannot pin map '" + name + "' again", errno, "root");
+    }
+    ++made;
+  }
+  for (const auto& [name, link] : state_->links) {
+    auto kept = state_->pins.keep({name.first, name.second}, link.get());
+    if (!kept) return kept.error();
+    made += *kept ? 1 : 0;
+  }
+  auto opened = open_maps_to_group(state_->pin_dir);
+  if (!opened) return opened.error();
+  return made;
 }
 
 const Maps& Datapath::maps() const { return state_->maps; }

@@ -81,6 +81,11 @@ class Datapath {
   /// Removes pinned links and `interfaces` entries of devices that are gone; returns their names.
   Result<std::vector<std::string>> forget_gone();
 
+  /// Pins again, from the descriptors that are held, what is pinned no more: somebody unmounted the
+  /// BPF file system, and it (or another) is mounted by now. Returns how many pins were made. Fails
+  /// where they cannot be: packets go on, but a restart would lose their flows.
+  Result<std::size_t> keep_pinned();
+
   /// The hooks of all our interfaces, as the kernel tells them now.
   Result<std::vector<HookState>> hooks() const;
 

@@ -123,6 +123,14 @@ Result<LinkPins::Placed> LinkPins::place(const Name& name, int program_fd) const
   return Placed{std::move(fd), false, 0};
 }
 
+bool LinkPins::has(const Name& name) const { return ::access(path_of(name).c_str(), F_OK) == 0; }
+
+Result<bool> LinkPins::keep(const Name& name, int link_fd) const {
+  if (has(name)) return false;
+  if (bpf_obj_pin(link_fd, path_of(name).c_str()) == 0) return true;
+  return refused("cannot pin the link at " + described(name), errno, "root");
+}
+
 Result<bool> LinkPins::remove(const Name& name) const {
   auto pinned = open(name);
   if (!pinned) return pinned.error();

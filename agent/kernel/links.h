@@ -47,6 +47,10 @@ class LinkPins {
   /// is none or it is dead, by a new link that is then pinned.
   Result<Placed> place(const Name& name, int program_fd) const;
 
+  bool has(const Name& name) const;
+  /// Pins a link that is held where it is pinned no more. False where it is.
+  Result<bool> keep(const Name& name, int link_fd) const;
+
   /// Detaches and unpins. False where there was no pin.
   Result<bool> remove(const Name& name) const;
 

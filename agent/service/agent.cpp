@@ -165,7 +165,25 @@ void Agent::on_tick() {
     }
   }
   cgroups_.tend(now_ns);
+  keep_pinned();
   if (ticked) notify_alive();
+}
+
+/// Told once, and again when it is over.
+void Agent::keep_pinned() {
+  auto kept = parts_.datapath.keep_pinned();
+  if (kept) {
+    auto cgroups = cgroups_.keep_pinned();
+    kept = cgroups ? Result<std::size_t>(*kept + *cgroups) : cgroups;
+  }
+  if (kept && *kept > 0) parts_.log.warn("pinned again what was pinned no more pins={}", *kept);
+  if (kept.has_value() != unpinned_) return;
+  unpinned_ = !kept;
+  if (!kept) {
+    parts_.log.error("not safe to restart: what is attached would be lost reason=\"{}\"",
+                     kept.error().message());
+  }
+  notify_status(status());
 }
 
 void Agent::on_sweep() {
@@ -356,7 +374,8 @@ Result<Done> Agent::ping() {
                {"pid", ::getpid()},
                {"uptime_s", uptime_ns / kNsPerSecond},
                {"reloads", reloads_},
-               {"steering", !tick_failed_}},
+               {"steering", !tick_failed_},
+               {"restart_safe", !unpinned_}},
               status()};
 }
 
@@ -370,7 +389,8 @@ void Agent::remember() {
 
 std::string Agent::status() const {
   return std::to_string(config_.services.size()) + " services, " +
-         std::to_string(interfaces_.attached()) + " interfaces";
+         std::to_string(interfaces_.attached()) + " interfaces" +
+         (unpinned_ ? "; degraded: not safe to restart" : "");
 }
 
 }  // namespace flare

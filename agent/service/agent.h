@@ -81,6 +81,7 @@ class Agent final : public Operations {
   void watch_health();
   void on_signal(int number);
   void on_tick();
+  void keep_pinned();
   void on_sweep();
   void on_move();
   void on_recount();
@@ -106,6 +107,7 @@ class Agent final : public Operations {
   std::uint64_t reloads_ = 0;
   bool tick_failed_ = false;
   bool sweep_failed_ = false;
+  bool unpinned_ = false;  ///< a restart would lose flows
   bool addresses_failed_ = false;
   std::unique_ptr<Timer> tick_;
   std::unique_ptr<Timer> sweep_timer_;

@@ -71,6 +71,11 @@ void Cgroups::tend(std::uint64_t now_ns) {
   }
 }
 
+Result<std::size_t> Cgroups::keep_pinned() const {
+  if (!hooks_ || !*hooks_) return std::size_t{0};
+  return (*hooks_)->keep_pinned();
+}
+
 Result<std::vector<std::string>> Cgroups::detach() {
   std::vector<std::string> done;
   if (!hooks_ || !*hooks_) return done;

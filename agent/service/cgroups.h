@@ -31,6 +31,9 @@ class Cgroups {
   /// Attaches to cgroups that came (back) since: a unit that is started anew has a new one.
   void tend(std::uint64_t now_ns);
 
+  /// As ConnectHooks has it.
+  Result<std::size_t> keep_pinned() const;
+
   /// Detaches by hand from all, until the next reload. Returns their paths.
   Result<std::vector<std::string>> detach();
 

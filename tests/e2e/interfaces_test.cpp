@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "e2e/lab.h"
+#include "e2e/peers.h"
 
 namespace flare::test {
 namespace {
@@ -62,6 +65,47 @@ TEST_F(InterfacePatterns, AreFollowedWithinASecond) {
   lab.in("vm", "ip link del pod3");
   expect_within_a_second({"eth0"}, "went, both ends");
   EXPECT_EQ(lab.agent_log().find(" error "), std::string::npos) << lab.agent_log();
+}
+
+TEST_F(InterfacePatterns, ThatGoAndComeBackAreAttachedWithinASecond) {
+  make_pod(1);
+  lab.start_agent();
+  expect_within_a_second({"eth0", "pod1"}, "there before");
+  double slowest = 0;
+  for (int i = 0; i < 3; ++i) {
+    lab.in("vm", "ip link del pod1");
+    make_pod(1);
+    const auto made = std::chrono::steady_clock::now();
+    expect_within_a_second({"eth0", "pod1"}, "made anew under its name");
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - made;
+    slowest = std::max(slowest, took.count());
+  }
+  RecordProperty("back_s", std::to_string(slowest));
+  lab.in("vm", "ip link set pod1 netns " + lab.name("client"));
+  EXPECT_EQ(lab.agent_log().find(" error "), std::string::npos) << lab.agent_log();
+}
+
+TEST_F(InterfacePatterns, ThatGoDownOrLoseTheirCarrierKeepTheirPrograms) {
+  lab.configure(
+      "  - name: web\n    frontend: 198.51.100.10:8080\n    policy: formula\n    capacity_rps: "
+      "100000\n    serverless:\n      - endpoint: 203.0.113.10:9090\n");
+  lab.start_agent();
+  lab.ctl_ok("share set web 1");
+  const EchoServer cloud(lab.name("cloud"), "203.0.113.10:9090", Protocol::kTcp, 'C');
+  const auto answers = [this] {
+    return who_answers(lab.name("client"), "198.51.100.10:8080", Protocol::kTcp, 1) == 'C';
+  };
+  const auto programs = [this] {
+    return nlohmann::json::parse(lab.ctl("-o json status").out)["interfaces"][0]["hooks"].dump();
+  };
+  EXPECT_TRUE(answers());
+  const std::string before = programs();
+  lab.in("router", "ip link set to-vm down; sleep 0.2; ip link set to-vm up");
+  EXPECT_TRUE(wait_for(answers, 2)) << "the carrier was gone";
+  lab.in("vm",
+         "ip link set eth0 down; ip link set eth0 up; ip route replace default via 198.51.100.1");
+  EXPECT_TRUE(wait_for(answers, 2)) << "it was down";
+  EXPECT_EQ(programs(), before) << "nothing was attached anew";
 }
 
 TEST_F(InterfacePatterns, ManyAtOnceAreAllFollowed) {

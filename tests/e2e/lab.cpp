@@ -22,6 +22,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 #include "support/net_namespace.h"
 
@@ -140,14 +141,15 @@ void Lab::configure(const std::string& services, const std::string& more,
   file << interfaces << "services:\n"
        << services << "limits: {services: 32, backends: 512, flows: 20000, embryos: 8192}\n"
        << "agent:\n  control_socket: " << (folder_ / "flared.sock").string()
-       << "\n  state_dir: " << (folder_ / "state").string() << "\n  pin_dir: " << pin_dir() << "\n"
+       << "\n  state_dir: " << (folder_ / "state").string() << "\n  pin_dir: " << pin_dir().string()
+       << "\n"
        << more;
   file.close();
   ::chmod(fresh.c_str(), 0600);
   std::filesystem::rename(fresh, folder_ / "flare.yaml");
 }
 
-void Lab::start_agent(std::vector<std::string> runner) {
+void Lab::spawn_agent(const std::function<void()>& in_child, std::vector<std::string> runner) {
   const std::string config = (folder_ / "flare.yaml").string();
   const std::string log = (folder_ / "flared.log").string();
   runner.insert(runner.end(), {FLARED, "--config", config});
@@ -161,10 +163,30 @@ void Lab::start_agent(std::vector<std::string> runner) {
     ::dup2(out, 1);
     ::dup2(out, 2);
     enter(name(flare_host()));
+    if (in_child) in_child();
     ::execvp(arguments[0], arguments.data());
     ::_exit(127);
   }
   agent_ = child;
+}
+
+void Lab::kill_a_start(std::chrono::milliseconds after) {
+  spawn_agent({}, {});
+  std::this_thread::sleep_for(after);
+  stop_agent(SIGKILL);
+}
+
+void Lab::start_agent(const std::function<void()>& in_child) {
+  spawn_agent(in_child, {});
+  await_agent();
+}
+
+void Lab::start_agent_by(std::vector<std::string> runner) {
+  spawn_agent({}, std::move(runner));
+  await_agent();
+}
+
+void Lab::await_agent() {
   const bool ready = wait_for([this] {
     if (::waitpid(agent_, nullptr, WNOHANG) == agent_) {
       agent_ = -1;
@@ -192,7 +214,7 @@ std::string Lab::agent_log() const {
 
 CommandResult Lab::ctl(const std::string& arguments, const std::string& runner) const {
   const std::string command = "nsenter --net=/run/netns/" + name(flare_host()) + " " + runner +
-                              " " FLARECTL " --pin-dir " + pin_dir() + " --socket " +
+                              " " FLARECTL " --pin-dir " + pin_dir().string() + " --socket " +
                               (folder_ / "flared.sock").string() + " " + arguments + " 2>&1";
   CommandResult result;
   FILE* pipe = ::popen(command.c_str(), "r");

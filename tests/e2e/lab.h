@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include <array>
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -62,13 +63,16 @@ class Lab {
   /// `interfaces`: lines of that list beside the lab's own.
   void configure(const std::string& services, const std::string& more = "",
                  const std::string& interfaces = "") const;
-  /// Starts flared on its host and waits until it serves its control socket. `runner`: the command
-  /// that starts it instead of us, as words.
-  void start_agent(std::vector<std::string> runner = {});
+  /// Starts flared on its host and waits until it serves its control socket. `in_child` is called
+  /// in the new process just before it becomes flared.
+  void start_agent(const std::function<void()>& in_child = {});
+  /// The same by a command of those words, as that of setpriv, which is given flared's own.
+  void start_agent_by(std::vector<std::string> runner);
+  /// Starts flared and kills it again, wherever it has got to by then.
+  void kill_a_start(std::chrono::milliseconds after);
   /// Ends it by `signal` and waits.
   void stop_agent(int signal);
   bool agent_runs() const { return agent_ > 0; }
-  pid_t agent() const { return agent_; }
   void signal_agent(int signal) const;
   pid_t agent_pid() const { return agent_; }
   std::string agent_log() const;
@@ -79,7 +83,7 @@ class Lab {
   std::string ctl_ok(const std::string& arguments) const;
 
   const std::filesystem::path& folder() const { return folder_; }
-  std::string pin_dir() const { return "/sys/fs/bpf/" + prefix_ + "flare"; }
+  std::filesystem::path pin_dir() const { return "/sys/fs/bpf/" + prefix_ + "flare"; }
 
  private:
   /// The host that flared runs on, and its interfaces.
@@ -88,6 +92,8 @@ class Lab {
   /// Every host but the router.
   std::vector<std::string> hosts() const;
   std::string lab_script(const std::string& command) const;
+  void spawn_agent(const std::function<void()>& in_child, std::vector<std::string> runner);
+  void await_agent();
 
   std::string prefix_;
   Attach attach_;

@@ -194,7 +194,7 @@ TEST_F(Privileges, OfTheUnitAreEnough) {
   }
   lab().stop_agent(SIGTERM);
   lab().ctl_ok("detach --yes");
-  lab().start_agent({"setpriv", "--no-new-privs", "--inh-caps=-all", set});
+  lab().start_agent_by({"setpriv", "--no-new-privs", "--inh-caps=-all", set});
   EXPECT_EQ(status_of_agent("CapEff"), two_capabilities());
   EXPECT_EQ(status_of_agent("CapPrm"), two_capabilities());
   struct stat info {};

@@ -87,7 +87,7 @@ void list_everything(const Lab& lab) {
                                 "backend list", "service list", "spills"})
       if (const auto said = lab.ctl(command); said.exit_code != 0 && said.exit_code != 7)
         throw std::runtime_error(std::string(command) + ": " + said.out);
-    lab.in("lb", "ls -lR " + lab.pin_dir());
+    lab.in("lb", "ls -lR " + lab.pin_dir().string());
   }
 }
 
@@ -198,7 +198,7 @@ std::function<void()> breakage(SoakLab& soak, const std::string& name) {
   if (name == "map")
     return [&lab, count = 0]() mutable {
       const UniqueFd map(::bpf_map_create(BPF_MAP_TYPE_ARRAY, "leak", 4, 4096, 100, nullptr));
-      const std::string pin = lab.pin_dir() + "/leak" + std::to_string(count++);
+      const std::string pin = lab.pin_dir().string() + "/leak" + std::to_string(count++);
       if (!map || ::bpf_obj_pin(map.get(), pin.c_str()) != 0)
         throw std::runtime_error("cannot leak a map");
     };

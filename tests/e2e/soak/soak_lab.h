@@ -32,7 +32,7 @@ class SoakLab {
   /// Runs a flarectl command for each of the services: `share set SERVICE 0.5`.
   void ctl_each(const std::string& before, const std::string& after) const;
   /// The process of flared.
-  pid_t agent() const { return lab_.agent(); }
+  pid_t agent() const { return lab_.agent_pid(); }
 
  private:
   std::string service(const std::string& name, const std::string& frontend,

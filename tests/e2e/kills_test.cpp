@@ -1,0 +1,148 @@
+// The agent killed, and its programs replaced, under a stream that is counted packet by packet. The
+// numbers are small here; `make continuity` runs the same with FLARE_KILLS and FLARE_SWAPS.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "e2e/lab.h"
+#include "e2e/stream/packet_stream.h"
+#include "kernel/datapath.h"
+
+namespace flare::test {
+namespace {
+
+constexpr std::uint32_t kFlows = 256;
+constexpr double kRate = 20'000;
+
+/// How often, from the environment.
+int times(const char* variable, int usual) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? usual : std::atoi(text);
+}
+
+/// One path in the suite, all of them where the numbers are large.
+auto paths(LabCase usual) {
+  return testing::ValuesIn(std::getenv("FLARE_KILLS") == nullptr
+                               ? std::vector<LabCase>{usual}
+                               : std::vector<LabCase>(kLabCases.begin(), kLabCases.end()));
+}
+
+class Counted : public testing::TestWithParam<LabCase> {
+ protected:
+  Counted() : lab(GetParam().attach) {
+    lab.configure("  - name: web\n    frontend: \"" + frontend() +
+                  "\"\n    protocol: udp\n    policy: formula\n    capacity_rps: 100000\n"
+                  "    spend: {per_second: 5000, burst: 5000}\n    serverless:\n" +
+                  backend(9090) + backend(9091));
+    lab.start_agent();
+    lab.ctl_ok("share set web 1");
+  }
+
+  std::string frontend() const {
+    return GetParam().v4 ? "198.51.100.10:8080" : "[2001:db8:2::10]:8080";
+  }
+  std::string client() const { return GetParam().v4 ? "192.0.2.10" : "2001:db8:1::10"; }
+  std::string backend(int port) const {
+    return "      - endpoint: \"" +
+           std::string(GetParam().v4 ? "203.0.113.10:" : "[2001:db8:3::10]:") +
+           std::to_string(port) + "\"\n";
+  }
+  /// The last figure of this name in the agent's log.
+  double logged(const std::string& name) const {
+    const std::string log = lab.agent_log();
+    const std::size_t at = log.rfind(" " + name + "=");
+    return at == std::string::npos ? -1 : std::atof(log.c_str() + at + name.size() + 2);
+  }
+  void expect_nothing_lost(const StreamCount& count) {
+    RecordProperty("packets", std::to_string(count.sent));
+    RecordProperty("lost", std::to_string(count.lost));
+    RecordProperty("moved", std::to_string(count.moved));
+    EXPECT_EQ(count.lost, 0U) << "of " << count.sent;
+    EXPECT_EQ(count.moved, 0U) << "a flow keeps its backend and its port";
+    EXPECT_GT(count.sent, 2 * kFlows);
+    std::printf("%llu packets, %llu lost\n", static_cast<unsigned long long>(count.sent),
+                static_cast<unsigned long long>(count.lost));
+  }
+
+  Lab lab;
+};
+
+class Kills : public Counted {};
+
+/// It is killed at any moment of its life: also while it loads, and while it attaches.
+TEST_P(Kills, LoseNoPacketAndTheStateIsBackInASecond) {
+  PacketStream stream(lab, client(), frontend(), kFlows);
+  stream.start(kRate);
+  // Each turn kills it twice.
+  const int turns = times("FLARE_KILLS", 10) / 2;
+  double slowest_ms = 0;
+  double back_s = 0;
+  for (int i = 0; i < turns; ++i) {
+    lab.stop_agent(SIGKILL);
+    lab.kill_a_start(std::chrono::milliseconds(1500 * i / turns));
+    const auto begun = std::chrono::steady_clock::now();
+    lab.start_agent();
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
+    back_s = std::max(back_s, took.count());
+    slowest_ms = std::max(slowest_ms, logged("state_ms"));
+    EXPECT_NE(lab.ctl_ok("service list").find("web"), std::string::npos);
+  }
+  const StreamCount count = stream.stop();
+  const std::string share = lab.ctl_ok("-o json service show web");
+  EXPECT_NE(share.find("\"share_pinned\": true"), std::string::npos) << share;
+  EXPECT_GE(slowest_ms, 0) << "no such figure in the log";
+  EXPECT_LT(slowest_ms, 1000);
+  RecordProperty("kills", std::to_string(2 * turns));
+  RecordProperty("state_back_ms", std::to_string(slowest_ms));
+  RecordProperty("start_s", std::to_string(back_s));
+  expect_nothing_lost(count);
+}
+
+class Swaps : public Counted {};
+
+/// What an upgrade does to the programs, again and again: a second process of the same layout
+/// adopts maps and links, and replaces the programs in place.
+TEST_P(Swaps, OfTheProgramsLoseNoPacket) {
+  PacketStream stream(lab, client(), frontend(), kFlows);
+  const InterfaceConfig interface {
+    .name = "eth0", .mode = GetParam().attach == Attach::kTc ? FLARE_ATTACH_TC : FLARE_ATTACH_XDP
+  };
+  const NamespaceScope scope(lab.name("vm"));
+  LoadOptions options;
+  options.pin_dir = lab.pin_dir();
+  options.limits = {.services = 32, .backends = 512, .flows = 20'000, .embryos = 8192};
+  auto one = Datapath::load(options);
+  ASSERT_TRUE(one) << one.error().message();
+  auto other = Datapath::load(options);
+  ASSERT_TRUE(other) << other.error().message();
+  EXPECT_TRUE(one->adopted() && other->adopted());
+
+  const int swaps = times("FLARE_SWAPS", 200);
+  const auto begun = std::chrono::steady_clock::now();
+  const std::uint64_t before = stream.sent();
+  stream.start(times("FLARE_SWAP_RATE", kRate));
+  for (int i = 0; i < swaps; ++i) {
+    auto attached = (i % 2 == 0 ? *other : *one).attach(interface);
+    ASSERT_TRUE(attached) << attached.error().message();
+    EXPECT_TRUE(attached->replaced);
+    for (const std::uint64_t at = stream.sent(); stream.sent() < at + 64;)
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+  const StreamCount count = stream.stop();
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
+  RecordProperty("swaps", std::to_string(swaps));
+  RecordProperty("kpps",
+                 std::to_string(static_cast<double>(count.sent - before) / took.count() / 1e3));
+  expect_nothing_lost(count);
+}
+
+INSTANTIATE_TEST_SUITE_P(Paths, Kills, paths({true, Attach::kXdp}), lab_case_name);
+INSTANTIATE_TEST_SUITE_P(Paths, Swaps, paths({false, Attach::kTc}), lab_case_name);
+
+}  // namespace
+}  // namespace flare::test
