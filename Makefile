@@ -6,7 +6,8 @@ JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 600
 CMAKE_FLAGS ?=
 
-.PHONY: help packages build demo test test-unit test-bpf e2e vmtest bench accuracy robustness keepalive connect balance disruption soak scale ejection eval eval-quick fuzz fuzz-quick fuzz-corpus fuzz-build reliability simulate lab check fmt vmlinux install clean
+# every target: none is a file
+.PHONY: $(shell sed -nE 's/^([a-z0-9-]+):.*/.PHONY: help packages build demo test test-unit test-bpf e2e vmtest bench accuracy robustness keepalive connect balance disruption soak scale ejection eval eval-quick fuzz fuzz-quick fuzz-corpus fuzz-build reliability simulate lab check fmt vmlinux install clean/p' $(MAKEFILE_LIST))
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## */\1\t/' | \
@@ -89,6 +90,14 @@ eval: build ## the paper's evaluation, whole: goes on where it was interrupted (
 
 simulate: build ## the evaluation's tables by simulation, into build/reports/sim.json (5 minutes)
 	@mkdir -p $(BUILD)/reports && $(BUILD)/bin/flare-sim table all --json $(BUILD)/reports/sim.json --jobs $(JOBS)
+
+hardening: build ## systemd's score of the unit, and that flared gets by with what the unit leaves it (root)
+	@scripts/install_packages.sh systemd strace
+	@scripts/hardening.sh $(BUILD)
+
+sbom: build ## what flared and flarectl are made of, as CycloneDX: build/reports/sbom.json
+	@scripts/install_packages.sh jq
+	@scripts/sbom.sh $(BUILD)
 
 fuzz-build: packages
 	@scripts/install_packages.sh libclang-rt-14-dev
