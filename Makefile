@@ -7,7 +7,7 @@ FUZZ_SECONDS ?= 600
 CMAKE_FLAGS ?=
 
 # every target: none is a file
-.PHONY: $(shell sed -nE 's/^([a-z0-9-]+):.*/.PHONY: help packages build demo test test-unit test-bpf e2e vmtest bench accuracy robustness keepalive connect balance disruption soak scale ejection eval eval-quick fuzz fuzz-quick fuzz-corpus fuzz-build reliability simulate lab check fmt vmlinux install clean/p' $(MAKEFILE_LIST))
+.PHONY: $(shell sed -nE 's/^([a-z0-9-]+):.*/\1/p' $(MAKEFILE_LIST))
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## */\1\t/' | \
