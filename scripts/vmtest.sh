@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # The kernel matrix: boots each kernel of tests/vm/kernels.txt under QEMU, has it verify every program
 # with every setting and run the BPF test programs, and compares instructions with
-# tests/bpf/verifier_budget.txt. Ends with status 1 where a kernel failed. One whose package cannot be
-# had is skipped, which is said. docs/kernels.md tells more.
+# tests/bpf/verifier_budget.txt. Writes reports/trust/flare-vmtest.json in the build folder. Ends with
+# status 1 where a kernel failed. One whose package cannot be had is skipped, which is said.
+# docs/kernels.md tells more.
 #
 # usage: scripts/vmtest.sh BUILD [FAMILY...]      (5.10, 6.1, ...; all without)
 #
 # Set in the environment:
 #   FLARE_VMTEST_CACHE     where kernels are kept (~/.cache/flare/vmtest)
 #   FLARE_VMTEST_ACCEL     kvm or tcg, instead of finding out
-#   FLARE_VMTEST_SECONDS   that a guest may take (900)
+#   FLARE_VMTEST_SECONDS   that a guest may take (1800)
+#   FLARE_VMTEST_BOOT_SECONDS   of them until its first line (180)
 #   FLARE_VMTEST_PROGRAM   only that program, with the verifier's log; no fixtures
 #   FLARE_VMTEST_REQUIRE   1: a kernel that cannot be had is a failure
 #   FLARE_VMTEST_FILTER    only these tests (as --gtest_filter)
@@ -61,6 +63,7 @@ test_kernel() {
 	fi
 	run_guest "$kernel_dir" "$log" "flare_fixtures=$fixtures ${FLARE_VMTEST_FILTER:+flare_filter=$FLARE_VMTEST_FILTER}"
 	judge "$family" "$log" "$fixtures"
+	record_results "$family" "$log" "$fixtures"
 	echo "fixtures ${family%+} $([ "$fixtures" = 1 ] && echo $passed || echo none)" >>"$work/figures"
 	echo "seconds ${family%+} $((SECONDS - begun))" >>"$work/figures"
 	if [ $findings -gt 0 ]; then
@@ -97,6 +100,7 @@ make_image || {
 	exit 1
 }
 : >"$work/figures"
+: >"$work/results"
 mapfile -t rows < <(awk '$1 == "kernel" { print $2, $3, $4 }' $kernels)
 for row in "${rows[@]}"; do
 	read -r family suite archive <<<"$row"
@@ -110,6 +114,7 @@ for row in "${rows[@]}"; do
 		broken+=("${family%+}")
 		echo "== Linux ${family%+}"
 		echo "   FAILED: $kernel_why: bring $kernels up to date"
+		add_result "guest.${family%+}" 1
 	else
 		[ -n "$accelerator" ] || choose_accelerator "$kernel_dir"
 		echo "== Linux $(cat "$kernel_dir/release") ($suite, ${accelerator%%,*})"
@@ -117,6 +122,7 @@ for row in "${rows[@]}"; do
 	fi
 done
 
+write_results "$build/reports/trust/flare-vmtest.json"
 echo
 print_table
 echo

@@ -3,9 +3,10 @@
 # The caller has set `build`, `cache` and `work`.
 # shellcheck disable=SC2154 # build, cache, work: the caller's
 
-# Seconds that a guest may take; under load of the machine they become several times as many.
-readonly guest_seconds=${FLARE_VMTEST_SECONDS:-900}
-guest_pid=
+# Seconds that a guest may take, and of them until its first line; under load of the machine they become
+# several times as many.
+readonly guest_seconds=${FLARE_VMTEST_SECONDS:-1800} boot_seconds=${FLARE_VMTEST_BOOT_SECONDS:-180}
+guest_pid='' guest_end=''
 
 # take_libraries ROOT PROGRAM...: copies the libraries that programs need into an image, where they are.
 take_libraries() {
@@ -43,9 +44,10 @@ make_image() {
 }
 
 # start_guest ACCELERATOR KERNEL_DIR IMAGE LOG SECONDS [ARGUMENT]...: boots, waits for its end, or ends
-# it after that time. What it said is in LOG, and is all that counts: qemu's status says nothing.
+# it after that time, or where it has no first line after boot_seconds; guest_end says so then. What it
+# said is in LOG, and is all that counts: qemu's status says nothing.
 start_guest() {
-	local accelerator=$1 kernel=$2 image=$3 log=$4 seconds=$5 cpu=max,cx16=off
+	local accelerator=$1 kernel=$2 image=$3 log=$4 seconds=$5 cpu=max,cx16=off status=0
 	shift 5
 	# qemu 7.2 interprets cmpxchg16b wrongly, which Linux 6.12 uses; under KVM the CPU does it
 	[[ $accelerator != kvm* ]] || cpu=host
@@ -54,8 +56,28 @@ start_guest() {
 		-append "console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off nokaslr tsc=reliable $*" \
 		</dev/null >"$log" 2>&1 &
 	guest_pid=$!
-	wait "$guest_pid" 2>/dev/null || true
+	guest_end=
+	await_first_line "$log"
+	wait "$guest_pid" 2>/dev/null || status=$?
+	# of timeout: its own, or that it had to kill
+	if [ -z "$guest_end" ] && { [ $status = 124 ] || [ $status = 137 ]; }; then
+		guest_end="ended after $seconds s"
+	fi
 	guest_pid=
+}
+
+# A kernel that hangs says nothing, and is not waited for as long as one that works.
+await_first_line() {
+	local log=$1 until=$((SECONDS + boot_seconds))
+	while kill -0 "$guest_pid" 2>/dev/null; do
+		grep -aq KERNEL "$log" && return
+		if [ "$SECONDS" -ge $until ]; then
+			guest_end="ended after $boot_seconds s without its first line: it hangs in its boot"
+			kill -TERM "$guest_pid" 2>/dev/null || true # timeout passes it on
+			return
+		fi
+		sleep 0.2
+	done
 }
 
 # Ends the guest that runs, if one does.
@@ -100,6 +122,6 @@ run_guest() {
 		# the firmware clears the screen in front of the first line
 		tr -d '\r' <"$log.raw" | sed -E 's/\x1b\[[0-9;?=]*[a-zA-Z]|\x1bc//g' >"$log"
 		grep -q '^KERNEL ' "$log" && return
-		[ $try = 2 ] || echo "   the guest did not begin; once more"
+		[ $try = 2 ] || echo "   the guest did not begin${guest_end:+ ($guest_end)}; once more"
 	done
 }

@@ -68,27 +68,73 @@ judge_fixtures() {
 			complain "$name did not come to its end"
 		elif [ "$status" != 0 ] || [ "$bad" != 0 ]; then
 			complain "$name: $bad of $((good + bad)) tests failed (status $status)"
+		elif [ "$good" = 0 ] && [ -n "${FLARE_VMTEST_FILTER:-}" ]; then
+			echo "   $name: the filter takes none"
 		elif [ "$good" = 0 ]; then
 			complain "$name ran no test"
 		else
 			echo "   $name: $good passed, $not skipped, in $seconds s"
 		fi
 	done
+	[ "$passed" -gt 0 ] || complain "no test passed"
 }
 
-# judge FAMILY LOG FIXTURES: all of what a guest said; sets findings, passed, failed, skipped.
+# add_result NAME STATUS [FIGURE=VALUE]...: a line of reports/trust/flare-vmtest.json; status 0 is passed.
+add_result() {
+	local name=$1 status=failed figures='' figure value
+	[ "$2" != 0 ] || status=passed
+	shift 2
+	for figure in "$@"; do
+		value=${figure#*=}
+		[[ $value =~ ^[0-9]+$ ]] || value="\"$value\""
+		figures+="${figures:+, }\"${figure%%=*}\": $value"
+	done
+	echo "{\"name\": \"$name\", \"status\": \"$status\", \"figures\": {$figures}}" >>"$work/results"
+}
+
+# record_results FAMILY LOG FIXTURES: what the guest's lines mean for the catalogue of faults: the programs, and
+# the test programs. Wants what the judges found in the variables of judge().
+record_results() {
+	local family=${1%+} log=$2 fixtures=$3
+	local -a most
+	read -ra most < <(sed -n 's/^PROGRAM //p' "$log" | sort -k2 -n | tail -1) || true
+	add_result "verify.$family" "$verify_findings" "programs=$(grep -c '^PROGRAM ' "$log")" \
+		"refused=$(grep -c '^REFUSED ' "$log")" "instructions_most=${most[1]:-0}" \
+		"release=$(sed -n 's/^KERNEL //p' "$log")"
+	add_result "guest.$family" "$findings"
+	[ "$fixtures" = 1 ] || return 0
+	add_result "fixtures.$family" "$fixture_findings" "passed=$passed" "failed=$failed" "skipped=$skipped"
+}
+
+# write_results OUT: the lines of add_result as one document.
+write_results() {
+	mkdir -p "$(dirname "$1")"
+	{
+		echo '{"program": "flare-vmtest", "results": ['
+		sed '$!s/$/,/' "$work/results"
+		echo ']}'
+	} >"$1"
+}
+
+# judge FAMILY LOG FIXTURES: all of what a guest said; sets findings, and of them those of the programs and of
+# the test programs, passed, failed, skipped.
 judge() {
 	local family=$1 log=$2 fixtures=$3
-	findings=0 passed=0 failed=0 skipped=0
+	findings=0 verify_findings=1 fixture_findings=1 passed=0 failed=0 skipped=0
 	if ! grep -q '^KERNEL ' "$log"; then
-		complain "the guest said nothing of a kernel; its last words:"
+		complain "the guest said nothing of a kernel${guest_end:+: $guest_end}; its last words:"
 		tail -5 "$log" | sed 's/^/      /'
 		return
 	fi
 	fits "$family" "$(sed -n 's/^KERNEL //p' "$log")" || complain "another kernel runs in the guest"
 	judge_programs "$family" "$log"
+	verify_findings=$findings
 	[ "$fixtures" = 0 ] || judge_fixtures "$log"
+	fixture_findings=$((findings - verify_findings))
 	if grep -q '^MODULE ' "$log"; then complain "$(grep -m1 '^MODULE ' "$log")"; fi
 	if grep -q '^DMESG ' "$log"; then complain "the kernel complained: $(grep -m1 '^DMESG ' "$log")"; fi
-	grep -q '^END$' "$log" || complain "the guest did not come to its end (a panic, or $guest_seconds s)"
+	if ! grep -q '^END$' "$log"; then
+		complain "the guest did not come to its end (${guest_end:-a panic}); its last words:"
+		tail -3 "$log" | sed 's/^/      /'
+	fi
 }
