@@ -149,15 +149,31 @@ Result<void> FlowSweep::look_at_forward(const FlowMap::Entry& entry, std::uint64
   return {};
 }
 
+/// Takes an entry out as it was seen, or nothing: between the look and this its client may have
+/// dialled again from the same port, and the entry is another flow's. That one is put back at once;
+/// a packet in between is sent on as one whose record was lost.
+Result<std::optional<flare_flow>> FlowSweep::take_unchanged(const FlowMap& map,
+                                                            const flare_flow_key& key,
+                                                            const flare_flow& seen,
+                                                            SweepReport& report) {
+  auto taken = map.take(key);
+  if (!taken || !*taken || unchanged(seen, **taken)) return taken;
+  ++report.spared;
+  // "must not exist": the datapath may have recorded the flow anew by now.
+  auto back = map.update(key, **taken, MapUpdate::kNoExist);
+  if (!back && map.lookup(key) == std::nullopt) return back.error();
+  return std::optional<flare_flow>();
+}
+
 Result<void> FlowSweep::remove_orphan(const FlowMap::Entry& entry, SweepReport& report) {
   const FlowMap& map = in_embryos_ ? maps_.embryos : maps_.flows;
   auto now = map.lookup(entry.key);
   if (!now) return {};
-  if (!same_key(now->peer, entry.value.peer) || find(now->peer)) {
+  if (!unchanged(entry.value, *now) || find(now->peer)) {
     ++report.spared;
     return {};
   }
-  auto taken = map.take(entry.key);
+  auto taken = take_unchanged(map, entry.key, *now, report);
   if (!taken) return taken.error();
   if (!*taken) return {};
   ++report.orphans;
@@ -178,14 +194,14 @@ Result<void> FlowSweep::remove_flow(const FlowMap::Entry& forward, const flare_f
     ++report.spared;
     return {};
   }
-  auto taken = map.take(forward.key);
+  auto taken = take_unchanged(map, forward.key, forward.value, report);
   if (!taken) return taken.error();
   if (!*taken) return {};
   for (const FlowMap* place : {&maps_.flows, &maps_.embryos}) {
     auto held = place->lookup(forward.value.peer);
     bool still_of_this_flow = held && held->created_ns == reverse.created_ns;
     if (!still_of_this_flow) continue;
-    auto erased = place->erase(forward.value.peer);
+    auto erased = take_unchanged(*place, forward.value.peer, *held, report);
     if (!erased) return erased.error();
   }
   ++report.expired;

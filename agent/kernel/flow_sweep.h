@@ -75,6 +75,8 @@ class FlowSweep {
                        const flare_settings& settings, SweepReport& report);
   Result<void> look_at_forward(const FlowMap::Entry& entry, std::uint64_t now_ns,
                                const flare_settings& settings, SweepReport& report);
+  Result<std::optional<flare_flow>> take_unchanged(const FlowMap& map, const flare_flow_key& key,
+                                                   const flare_flow& seen, SweepReport& report);
   Result<void> remove_orphan(const FlowMap::Entry& entry, SweepReport& report);
   Result<void> remove_flow(const FlowMap::Entry& forward, const flare_flow& reverse,
                            SweepReport& report);

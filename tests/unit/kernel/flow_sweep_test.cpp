@@ -1,6 +1,10 @@
 // The sweep on real maps: what it deletes, what it spares, what it counts.
 #include "kernel/flow_sweep.h"
 
+#include <atomic>
+#include <chrono>
+#include <thread>
+
 #include "kernel_test.h"
 
 namespace flare {
@@ -122,6 +126,44 @@ TEST_F(FlowSweepTest, KeepsAFlowThatItsBackendStillUses) {
   FlowSweep sweep(maps());
   EXPECT_EQ(pass(sweep).expired, 0U);
   EXPECT_EQ(flow_entries(), 2U);
+}
+
+TEST_F(FlowSweepTest, SparesAClientThatDialsAgainInThatMoment) {
+  using Clock = std::chrono::steady_clock;
+  constexpr int kRounds = 20'000;
+  std::atomic<int> round = 0, written = 0;
+  flare_flow forward{}, reverse{};
+  std::thread datapath([&] {
+    for (int i = 1; i <= kRounds; ++i) {
+      while (round < i) {
+      }
+      const auto moment = Clock::now() + std::chrono::nanoseconds(i % 400 * 50);
+      while (Clock::now() < moment) {
+      }
+      EXPECT_OK(maps().flows.update(backend_key(2), reverse));
+      EXPECT_OK(maps().flows.update(client_key(2), forward));
+      written = i;
+    }
+  });
+  FlowSweep sweep(maps());
+  int lost = 0, spared = 0;
+  for (int i = 1; i <= kRounds; ++i) {
+    add_flow(2, 3601, FLARE_FLOW_CLOSED);
+    forward = *maps().flows.lookup(client_key(2));
+    reverse = *maps().flows.lookup(backend_key(2));
+    forward.created_ns = forward.seen_ns = reverse.created_ns = reverse.seen_ns = kNow;
+    round = i;
+    spared += static_cast<int>(pass(sweep).spared);
+    while (written < i) {
+    }
+    const bool is_whole = maps().flows.lookup(client_key(2)) && maps().flows.lookup(backend_key(2));
+    lost += is_whole ? 0 : 1;
+  }
+  datapath.join();
+  EXPECT_EQ(lost, 0);
+  EXPECT_GT(spared, 0) << "they never met";
+  RecordProperty("rounds", kRounds);
+  RecordProperty("spared", spared);
 }
 
 TEST_F(FlowSweepTest, RemovesEntriesWithoutTwin) {
