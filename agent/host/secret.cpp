@@ -1,6 +1,7 @@
 #include "host/secret.h"
 
 #include <sys/random.h>
+#include <sys/stat.h>
 
 #include <array>
 #include <cerrno>
@@ -37,6 +38,17 @@ std::string to_hex(const HashKey& key) {
   return text.data();
 }
 
+/// Who can read the secret can choose flows that hash alike.
+Result<void> is_for_owner_alone(const std::filesystem::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) {
+    return Error::from_errno("cannot read the mode of '" + path.string() + "'", errno);
+  }
+  if ((status.st_mode & 077) == 0) return {};
+  return Error("others than its owner may read '" + path.string() +
+               "': chmod 0600, or remove it where somebody may have (a new secret moves flows)");
+}
+
 }  // namespace
 
 Result<HashKey> fresh_hash_key() {
@@ -51,6 +63,8 @@ Result<HashKey> hash_key_from(const std::filesystem::path& path) {
   auto text = read_small_file(path, kFileBytes);
   if (!text) return text.error();
   if (*text) {
+    auto ours = is_for_owner_alone(path);
+    if (!ours) return ours.error();
     const auto key = parse(**text);
     if (key) return *key;
     return Error("'" + path.string() + "' is not a key of 32 hex digits; restore or remove it");

@@ -12,7 +12,7 @@ namespace flare {
 Result<HashKey> fresh_hash_key();
 
 /// The key in the file `path` (32 hex digits, mode 0600), written there first where there is none.
-/// A file that is not a key is an error: replacing it would move flows.
+/// A file that is not a key, or that others may read, is an error: replacing it would move flows.
 Result<HashKey> hash_key_from(const std::filesystem::path& path);
 
 /// Writes `key` to `path`, where it is not there already.

@@ -71,9 +71,24 @@ TEST_F(Host, KeepsItsSecret) {
   EXPECT_NE(*first, *other);
 }
 
+TEST_F(Host, RefusesASecretThatOthersMayRead) {
+  write("seed", "00112233445566778899aabbccddeeff\n");
+  for (const mode_t mode : {0640U, 0604U, 0660U, 0601U}) {
+    ASSERT_EQ(::chmod((folder_ / "seed").c_str(), mode), 0);
+    const auto refused = hash_key_from(folder_ / "seed");
+    ASSERT_FALSE(refused) << mode;
+    EXPECT_NE(refused.error().message().find("chmod 0600"), std::string::npos);
+  }
+  ASSERT_EQ(::chmod((folder_ / "seed").c_str(), 0600), 0);
+  const auto key = hash_key_from(folder_ / "seed");
+  ASSERT_TRUE(key) << key.error().message();
+  EXPECT_EQ(*key, (HashKey{0x0011223344556677, 0x8899aabbccddeeff}));
+}
+
 TEST_F(Host, DoesNotReplaceASecretItCannotRead) {
   for (const char* text : {"", "xyz\n", "00112233445566778899aabbccddeeff00\n"}) {
     write("seed", text);
+    ASSERT_EQ(::chmod((folder_ / "seed").c_str(), 0600), 0);
     EXPECT_FALSE(hash_key_from(folder_ / "seed")) << text;
     EXPECT_EQ(read("seed"), text);
   }
