@@ -26,9 +26,24 @@ class NatPorts : public EachWay {
   }
   Packet syn(std::uint16_t port) const { return tcp(scene_.client(port), scene_.frontend()); }
   std::string open(std::uint16_t port) { return run_packet(hook(), syn(port)).reason; }
+  flare_flow_key flow_of(std::uint16_t port) const {
+    const auto client = Endpoint::parse(scene_.client(port));
+    const auto frontend = service_key(scene_.frontend(), Protocol::kTcp);
+    flare_flow_key key{};
+    key.src = client->address.raw;
+    key.dst = frontend.addr;
+    key.sport = htons(port);
+    key.dport = frontend.port;
+    key.proto = frontend.proto;
+    return key;
+  }
   void establish(std::uint16_t port) {
     ASSERT_EQ(open(port), "spill-new");
-    find_nat();
+    // as find_nat(), which would walk all of a thousand flows
+    const auto flow = maps().embryos.lookup(flow_of(port));
+    ASSERT_TRUE(flow);
+    scene_.nat_ip = Address{flow->peer.dst}.text();
+    scene_.nat_port = ntohs(flow->peer.dport);
     run_packet(hook(), scene_.reply_segment(TcpFlags::kSyn | TcpFlags::kAck));
     run_packet(hook(), tcp(scene_.client(port), scene_.frontend(), TcpFlags::kAck));
   }
@@ -145,17 +160,6 @@ class CrowdedRange : public NatPorts {
   void SetUp() override {
     NatPorts::SetUp();
     set_range(kFirst, kFirst + kPorts - 1);
-  }
-  flare_flow_key flow_of(std::uint16_t port) const {
-    const auto client = Endpoint::parse(scene_.client(port));
-    const auto frontend = service_key(scene_.frontend(), Protocol::kTcp);
-    flare_flow_key key{};
-    key.src = client->address.raw;
-    key.dst = frontend.addr;
-    key.sport = htons(port);
-    key.dport = frontend.port;
-    key.proto = frontend.proto;
-    return key;
   }
   /// Settled flows on the first `count` ports of the range's shuffle.
   void occupy(std::uint32_t count) {
