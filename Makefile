@@ -99,6 +99,9 @@ sbom: build ## what flared and flarectl are made of, as CycloneDX: build/reports
 	@scripts/install_packages.sh jq
 	@scripts/sbom.sh $(BUILD)
 
+reproducible: build ## the BPF objects built twice more, elsewhere, are the same byte by byte
+	@scripts/reproducible.sh $(BUILD)
+
 fuzz-build: packages
 	@scripts/install_packages.sh libclang-rt-14-dev
 	@cmake -S . -B build-fuzz -DFLARE_FUZZ=ON -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ \
