@@ -21,7 +21,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${1:?usage: scripts/vmtest.sh BUILD [FAMILY...]}
 shift
-for tool in qemu-system-x86_64 busybox ip sysctl strip; do
+for tool in qemu-system-x86_64 busybox ip tc sysctl ethtool nsenter strip; do
 	command -v "$tool" >/dev/null || {
 		echo "$0 needs $tool: scripts/install_packages.sh qemu-system-x86 busybox-static" >&2
 		exit 1

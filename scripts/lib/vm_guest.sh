@@ -22,6 +22,22 @@ pack() {
 	[ -s "$2" ]
 }
 
+# take_lab ROOT: what the lab needs: flared and flarectl where they were built, scripts/lab.sh where it is.
+take_lab() {
+	local root=$1 program bin
+	bin=$(realpath "$build/bin")
+	mkdir -p "$root$bin" "$root$(pwd)/scripts" "$root/usr/bin" "$root/run"
+	for program in flared flarectl; do
+		strip -o "$root$bin/$program" "$bin/$program" || return 1
+	done
+	cp scripts/lab.sh "$root$(pwd)/scripts/"
+	ln -s /bin/busybox "$root/usr/bin/env"
+	for program in ip sysctl tc ethtool nsenter bash; do
+		cp "$(command -v "$program")" "$root/bin/" || return 1
+	done
+	take_libraries "$root" "$root$bin"/* "$root"/bin/{ip,sysctl,tc,ethtool,nsenter,bash}
+}
+
 # make_image: what all guests have, in $work/base.img: a shell, ip, the test programs, and the files of
 # the sources that they read, under the same paths.
 make_image() {
@@ -33,13 +49,13 @@ make_image() {
 	cp tests/vm/init.sh "$root/init"
 	cp docs/packets.md "$root$source/docs/"
 	cp tests/bpf/verifier_budget.txt "$root$source/tests/bpf/"
-	for program in "$build"/tests/vm/flare_vm_programs "$build"/tests/bpf/{,connect/}*_tests; do
+	for program in "$build"/tests/vm/flare_vm_{programs,tests} "$build"/tests/bpf/{,connect/}*_tests; do
 		strip -o "$root/tests/${program##*/}" "$program" || return 1
 	done
-	cp "$(command -v ip)" "$(command -v sysctl)" "$root/bin/"
 	# busybox's shell would take its own ip and sysctl
 	cp "$(command -v dash)" "$root/bin/sh"
-	take_libraries "$root" "$root"/bin/{ip,sysctl,sh} "$root"/tests/*
+	take_lab "$root" || return 1
+	take_libraries "$root" "$root"/bin/sh "$root"/tests/*
 	pack "$root" "$work/base.img"
 }
 
@@ -53,7 +69,7 @@ start_guest() {
 	[[ $accelerator != kvm* ]] || cpu=host
 	timeout -k 5 "$seconds" qemu-system-x86_64 -machine q35 -accel "$accelerator" -cpu "$cpu" -smp 2 -m 1536 \
 		-kernel "$kernel/vmlinuz" -initrd "$image" -nographic -nodefaults -serial stdio -net none -no-reboot \
-		-append "console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off nokaslr tsc=reliable $*" \
+		-append "console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off nokaslr tsc=reliable flare_guest $*" \
 		</dev/null >"$log" 2>&1 &
 	guest_pid=$!
 	guest_end=

@@ -92,11 +92,11 @@ add_result() {
 	echo "{\"name\": \"$name\", \"status\": \"$status\", \"figures\": {$figures}}" >>"$work/results"
 }
 
-# record_results FAMILY LOG FIXTURES: what the guest's lines mean for the catalogue of faults: the programs, and
-# the test programs. Wants what the judges found in the variables of judge().
+# record_results FAMILY LOG FIXTURES: what the guest's lines mean for the catalogue of faults: the programs, the test
+# programs, and each test of tests/vm. Wants what the judges found in the variables of judge().
 record_results() {
-	local family=${1%+} log=$2 fixtures=$3
-	local -a most
+	local family=${1%+} log=$2 fixtures=$3 status name holds words
+	local -a most pairs
 	read -ra most < <(sed -n 's/^PROGRAM //p' "$log" | sort -k2 -n | tail -1) || true
 	add_result "verify.$family" "$verify_findings" "programs=$(grep -c '^PROGRAM ' "$log")" \
 		"refused=$(grep -c '^REFUSED ' "$log")" "instructions_most=${most[1]:-0}" \
@@ -104,6 +104,12 @@ record_results() {
 	add_result "guest.$family" "$findings"
 	[ "$fixtures" = 1 ] || return 0
 	add_result "fixtures.$family" "$fixture_findings" "passed=$passed" "failed=$failed" "skipped=$skipped"
+	while read -r _ status name words; do
+		holds=1
+		[ "$status" != passed ] || holds=0
+		read -ra pairs <<<"$words"
+		add_result "$name.$family" $holds "${pairs[@]}"
+	done < <(grep '^CASE ' "$log")
 }
 
 # write_results OUT: the lines of add_result as one document.

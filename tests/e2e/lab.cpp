@@ -176,24 +176,26 @@ void Lab::kill_a_start(std::chrono::milliseconds after) {
   stop_agent(SIGKILL);
 }
 
-void Lab::start_agent(const std::function<void()>& in_child) {
+void Lab::start_agent(const std::function<void()>& in_child, double patience) {
   spawn_agent(in_child, {});
-  await_agent();
+  await_agent(patience);
 }
 
 void Lab::start_agent_by(std::vector<std::string> runner) {
   spawn_agent({}, std::move(runner));
-  await_agent();
+  await_agent(kPatience);
 }
 
-void Lab::await_agent() {
-  const bool ready = wait_for([this] {
-    if (::waitpid(agent_, nullptr, WNOHANG) == agent_) {
-      agent_ = -1;
-      return true;
-    }
-    return ctl("reload").exit_code == 0;
-  });
+void Lab::await_agent(double patience) {
+  const bool ready = wait_for(
+      [this] {
+        if (::waitpid(agent_, nullptr, WNOHANG) == agent_) {
+          agent_ = -1;
+          return true;
+        }
+        return ctl("reload").exit_code == 0;
+      },
+      patience);
   if (agent_ < 0 || !ready) throw std::runtime_error("flared did not start:\n" + agent_log());
 }
 

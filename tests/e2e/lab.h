@@ -55,6 +55,8 @@ class Lab {
   Lab(const Lab&) = delete;
   Lab& operator=(const Lab&) = delete;
 
+  static constexpr double kPatience = 10;
+
   std::string name(const std::string& host) const { return prefix_ + host; }
   /// Runs a shell command in a host's namespace; throws where it fails.
   std::string in(const std::string& host, const std::string& command) const;
@@ -64,8 +66,8 @@ class Lab {
   void configure(const std::string& services, const std::string& more = "",
                  const std::string& interfaces = "") const;
   /// Starts flared on its host and waits until it serves its control socket. `in_child` is called
-  /// in the new process just before it becomes flared.
-  void start_agent(const std::function<void()>& in_child = {});
+  /// in the new process just before it becomes flared; `patience`: seconds.
+  void start_agent(const std::function<void()>& in_child = {}, double patience = kPatience);
   /// The same by a command of those words, as that of setpriv, which is given flared's own.
   void start_agent_by(std::vector<std::string> runner);
   /// Starts flared and kills it again, wherever it has got to by then.
@@ -93,7 +95,7 @@ class Lab {
   std::vector<std::string> hosts() const;
   std::string lab_script(const std::string& command) const;
   void spawn_agent(const std::function<void()>& in_child, std::vector<std::string> runner);
-  void await_agent();
+  void await_agent(double patience);
 
   std::string prefix_;
   Attach attach_;

@@ -7,6 +7,7 @@
 #   PROGRAM, REFUSED               as tests/vm/programs_main.cpp says
 #   VERIFIED status                that has come to its end
 #   SUITE name status passed failed skipped seconds
+#   CASE status name [figure=value]...   a test of tests/vm, as tests/vm/main.cpp says
 #   DMESG line                     the kernel complained
 #   END                            all was run
 /bin/busybox --install -s /bin 2>/dev/null # ip and sysctl are there already
@@ -15,6 +16,8 @@ mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev 2>/dev/null
 mount -t bpf bpf /sys/fs/bpf
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
+mount -t tmpfs tmpfs /run # where `ip netns` binds its names
+ln -s /proc/self/fd /dev/fd # which bash reads from
 chmod 755 /
 echo # the firmware has left its line open
 echo "KERNEL $(uname -r)"
