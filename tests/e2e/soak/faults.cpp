@@ -91,7 +91,7 @@ void list_everything(const Lab& lab) {
   }
 }
 
-std::vector<Fault> faults_of_the_process(Lab& lab) {
+std::vector<Fault> restarts(Lab& lab) {
   return {
       {.name = "flared killed, started",
        .cause = [&lab] { restart(lab, SIGKILL, 1); },
@@ -99,6 +99,11 @@ std::vector<Fault> faults_of_the_process(Lab& lab) {
       {.name = "flared ended, started: programs replaced",
        .cause = [&lab] { restart(lab, SIGTERM, 0); },
        .restarts = true},
+  };
+}
+
+std::vector<Fault> faults_that_take_time(Lab& lab) {
+  return {
       {.name = "flared stopped for 7 s",
        .cause =
            [&lab] {
@@ -178,8 +183,9 @@ std::vector<Fault> faults_of_interfaces(Lab& lab) {
 }  // namespace
 
 std::vector<Fault> all_faults(SoakLab& soak) {
-  std::vector<Fault> all = faults_of_the_process(soak.lab());
-  for (auto& part : {faults_of_the_configuration(soak), faults_of_interfaces(soak.lab())})
+  std::vector<Fault> all = restarts(soak.lab());
+  for (auto& part : {faults_of_the_configuration(soak), faults_of_interfaces(soak.lab()),
+                     faults_that_take_time(soak.lab())})
     all.insert(all.end(), part.begin(), part.end());
   return all;
 }

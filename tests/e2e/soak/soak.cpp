@@ -79,14 +79,15 @@ class Soak {
   void run_faults(SoakTraffic& traffic) {
     const double begun = now();
     std::size_t next = 0;
-    for (double due = begun + plan_.every / 2; due < begun + plan_.seconds; due += plan_.every) {
+    const double end = begun + plan_.seconds;
+    for (double due = begun + plan_.every / 2; due < end && now() < end; due += plan_.every) {
       stay_calm(traffic, due);
       const bool is_late = now() > begun + plan_.seconds / 2;
       while (is_late && faults_[next].restarts) next = (next + 1) % faults_.size();
       run_fault(traffic, next);
       next = (next + 1) % faults_.size();
     }
-    stay_calm(traffic, begun + plan_.seconds);
+    stay_calm(traffic, end);
   }
 
   /// The window that is open, until that time: nothing happens, and nothing may be lost.
