@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "kernel/datapath_state.h"
+#include "kernel/layout_move.h"
 #include "kernel/libbpf_options.h"
 #include "kernel/privilege.h"
 #include "kernel/program_info.h"
@@ -65,6 +66,8 @@ Result<void> check_limits(const LimitConfig& limits) {
 void remove_pins(const fs::path& pin_dir) {
   std::error_code ignored;
   for (const std::string& name : map_names()) fs::remove(layout_dir(pin_dir) / name, ignored);
+  fs::remove(description_of(layout_dir(pin_dir)), ignored);
+  static_cast<void>(complete_layout(pin_dir));
 }
 
 /// Whether packets may be using the pinned maps: there is a link, or an entry in `interfaces`.
@@ -80,6 +83,8 @@ bool is_attached(const fs::path& pin_dir) {
 /// The first size that the pinned maps were not made for, in words; nothing where all fit.
 Result<std::optional<Error>> misfit(const fs::path& dir, const MapSizes& sizes) {
   for (const MapSize& size : sizes) {
+    if (::access((dir / size.name).c_str(), F_OK) != 0)
+      continue;  // another layout need not have it
     auto map = MapHandle::open(dir / size.name, Access::kRead);
     if (!map) return map.error();
     if (map->max_entries() == size.entries) continue;
@@ -118,6 +123,32 @@ Result<bool> find_pinned(const fs::path& pin_dir, const MapSizes& sizes) {
   if (is_attached(pin_dir)) return *problem;
   remove_pins(pin_dir);
   return false;
+}
+
+/// Before our maps are made: they must be able to hold what the older layout has.
+Result<void> prepare_copy(const fs::path& older, const fs::path& pin_dir, const MapSizes& sizes) {
+  auto unfit = misfit(older, sizes);
+  if (!unfit) return unfit.error();
+  if (*unfit) return **unfit;
+  return begin_layout(pin_dir);
+}
+
+/// Fills fresh maps with what the agent of the older layout wrote.
+Result<std::unique_ptr<Datapath::State>> with_older(std::unique_ptr<Datapath::State> state,
+                                                    const fs::path& older) {
+  auto copied =
+      copy_layout(older, state->pin_dir, *bpf_object__btf(state->tc->obj), Written::kByAgent);
+  if (!copied) return copied.error().within("cannot take over from " + older.string());
+  return state;
+}
+
+/// Where a start before this one ended after it had taken all links.
+Result<void> resume_leaving(Datapath::State& state) {
+  if (!state.older || !state.is_whole || has_links(*state.older)) return {};
+  auto left = leave_layout(*state.older, state.pin_dir, *bpf_object__btf(state.tc->obj));
+  if (!left) return left.error();
+  if (*left) state.older.reset();
+  return {};
 }
 
 Result<void> set_sizes(bpf_object* object, const MapSizes& sizes) {
@@ -201,14 +232,28 @@ Result<Datapath> Datapath::load(const LoadOptions& options) {
   auto sizes = map_sizes(options.limits, static_cast<std::uint32_t>(cpus));
   auto made = make_pin_dirs(options.pin_dir);
   if (!made) return made.error();
+  auto older = find_older_layout(options.pin_dir);
+  if (!older) return older.error();
+  const fs::path* in_force = *older ? &**older : nullptr;
+  if (was_never_in_force(layout_dir(options.pin_dir), in_force)) remove_pins(options.pin_dir);
   auto pinned = find_pinned(options.pin_dir, sizes);
   if (!pinned) return pinned.error();
+  const bool fresh_beside_older = *older && !*pinned;
+  if (fresh_beside_older) {
+    auto prepared = prepare_copy(**older, options.pin_dir, sizes);
+    if (!prepared) return prepared.error();
+  }
   auto state = State::load(options, sizes);
+  if (state && fresh_beside_older) state = with_older(*std::move(state), **older);
   if (!state) {
     if (!*pinned) remove_pins(options.pin_dir);
     return state.error();
   }
-  (*state)->adopted = *pinned;
+  (*state)->older = *older;
+  (*state)->is_whole = !fresh_beside_older;
+  (*state)->adopted = *pinned || fresh_beside_older;
+  auto resumed = resume_leaving(**state);
+  if (!resumed) return resumed.error();
   return Datapath(*std::move(state));
 }
 
@@ -218,6 +263,8 @@ Result<std::unique_ptr<Datapath::State>> Datapath::State::load(const LoadOptions
   if (!xdp) return xdp.error().within("XDP");
   auto tc = load_one<flare_tc, DestroyTc>(options, sizes);
   if (!tc) return tc.error().within("tc");
+  auto described = describe_layout(options.pin_dir, *bpf_object__btf((*tc)->obj));
+  if (!described) return described.error();
   auto opened = open_maps_to_group(options.pin_dir);
   if (!opened) return opened.error();
   auto maps = Maps::open(options.pin_dir, Access::kReadWrite);
@@ -255,6 +302,8 @@ Result<std::size_t> Datapath::keep_pinned() {
     if (!kept) return kept.error();
     made += *kept ? 1 : 0;
   }
+  auto described = describe_layout(state_->pin_dir, *bpf_object__btf(state_->tc->obj));
+  if (!described) return described.error();
   auto opened = open_maps_to_group(state_->pin_dir);
   if (!opened) return opened.error();
   return made;

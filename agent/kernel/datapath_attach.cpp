@@ -4,6 +4,7 @@
 // goes. While both run, a packet that XDP translates leaves from there and never reaches tc, so it
 // cannot be translated twice; only packets that pass are counted at both hooks for that moment.
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -13,6 +14,7 @@
 #include "kernel/attach_plan.h"
 #include "kernel/datapath_state.h"
 #include "kernel/device.h"
+#include "kernel/layout_move.h"
 #include "kernel/privilege.h"
 #include "kernel/program_info.h"
 #include "kernel/tc_filter.h"
@@ -204,6 +206,16 @@ Result<Attachment> Attacher::run() {
   return done_;
 }
 
+/// What the older layout's datapath wrote is ours from here on, and its links may be taken.
+Result<void> take_over(Datapath::State& state, const btf& types) {
+  if (!state.older) return {};
+  const Written which = state.is_whole ? Written::kSince : Written::kByDatapath;
+  auto copied = copy_layout(*state.older, state.pin_dir, types, which);
+  if (!copied) return copied.error();
+  state.is_whole = true;
+  return complete_layout(state.pin_dir);
+}
+
 }  // namespace
 
 Result<Attachment> Datapath::attach(const InterfaceConfig& interface) {
@@ -213,7 +225,16 @@ Result<Attachment> Datapath::attach(const InterfaceConfig& interface) {
     return Error("there is no interface '" + interface.name +
                  "' in this network namespace (ip link lists them)");
   }
-  return Attacher(*this, *state_, **device, interface).run();
+  const btf& types = *bpf_object__btf(state_->tc->obj);
+  auto taken = take_over(*state_, types);
+  if (!taken) return taken.error();
+  auto attachment = Attacher(*this, *state_, **device, interface).run();
+  if (!attachment) return attachment;
+  if (!state_->older) return attachment;
+  // What cannot be cleared now is cleared by the next attach or start.
+  auto left = leave_layout(*state_->older, state_->pin_dir, types);
+  if (left && *left) state_->older.reset();
+  return attachment;
 }
 
 }  // namespace flare

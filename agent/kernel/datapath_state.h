@@ -1,8 +1,10 @@
 // What a loaded Datapath holds: private to the .cpp files of datapath.
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -41,6 +43,10 @@ struct Datapath::State {
   LinkPins pins;
   // Kept open for life: if somebody unmounts bpffs, a link that nobody holds would detach.
   std::map<std::pair<std::uint32_t, HookPoint>, UniqueFd> links;
+  // The layout whose place ours takes, until nothing of it is attached; and whether ours has all
+  // that its datapath wrote (layout_move.h).
+  std::optional<std::filesystem::path> older = {};
+  bool is_whole = true;
 };
 
 }  // namespace flare

@@ -11,6 +11,7 @@
 #include "kernel/connect_hooks.h"
 #include "kernel/datapath_state.h"
 #include "kernel/device.h"
+#include "kernel/layout_move.h"
 #include "kernel/privilege.h"
 #include "kernel/program_info.h"
 #include "kernel/tc_filter.h"
@@ -220,6 +221,9 @@ Result<DetachReport> detach_all(const fs::path& pin_dir) {
       return refused("cannot unpin map '" + name + "'", errno, "root");
     }
   }
+  ::unlink(description_of(layout_dir(pin_dir)).c_str());
+  auto complete = complete_layout(pin_dir);
+  if (!complete) return complete.error();
   for (const fs::path& dir : {links_dir(pin_dir), layout_dir(pin_dir), pin_dir}) {
     auto removed = remove_dir(dir);
     if (!removed) return removed.error();

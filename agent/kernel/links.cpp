@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 
 #include "kernel/libbpf_options.h"
 #include "kernel/pin_dir.h"
@@ -15,6 +16,8 @@
 
 namespace flare {
 namespace {
+
+namespace fs = std::filesystem;
 
 // The attach types of tcx (kernel 6.6) are not in the headers of older distributions.
 constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
@@ -51,6 +54,19 @@ std::optional<LinkPins::Name> parse_name(const std::string& text) {
     if (word == to_text(hook)) return LinkPins::Name{ifindex, hook};
   }
   return std::nullopt;
+}
+
+/// Moves the pin of a link here from the same place of another layout, whose programs are replaced
+/// next. A start that ends amid this leaves the link pinned in one of the two.
+void take_from_other_layout(const fs::path& pin) {
+  std::error_code failed;
+  const fs::path links = pin.parent_path().filename();
+  const fs::path layout = pin.parent_path().parent_path();
+  for (const auto& other : fs::directory_iterator(layout.parent_path(), failed)) {
+    if (other.path() == layout || !other.path().filename().string().starts_with('v')) continue;
+    const fs::path there = other.path() / links / pin.filename();
+    if (::rename(there.c_str(), pin.c_str()) == 0) return;
+  }
 }
 
 }  // namespace
@@ -90,6 +106,7 @@ std::vector<LinkPins::Name> LinkPins::list() const {
 }
 
 Result<std::optional<UniqueFd>> LinkPins::open(const Name& name) const {
+  if (!has(name)) take_from_other_layout(path_of(name));
   UniqueFd fd(bpf_obj_get(path_of(name).c_str()));
   if (fd) return std::optional<UniqueFd>(std::move(fd));
   if (errno == ENOENT) return std::optional<UniqueFd>();

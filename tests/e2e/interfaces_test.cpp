@@ -41,6 +41,13 @@ class InterfacePatterns : public testing::Test {
     }
     return names;
   }
+  int count_in_log(const std::string& words) const {
+    const std::string log = lab.agent_log();
+    int count = 0;
+    for (std::size_t at = log.find(words); at != std::string::npos; at = log.find(words, at + 1))
+      ++count;
+    return count;
+  }
   void expect_within_a_second(const Names& names, const char* when) {
     EXPECT_TRUE(wait_for([&] { return attached() == names; }, 1.0))
         << when << ": " << testing::PrintToString(attached()) << "\n"
@@ -82,6 +89,12 @@ TEST_F(InterfacePatterns, ThatGoAndComeBackAreAttachedWithinASecond) {
   }
   RecordProperty("back_s", std::to_string(slowest));
   lab.in("vm", "ip link set pod1 netns " + lab.name("client"));
+  EXPECT_TRUE(wait_for([this] { return count_in_log("went away interface=pod1") == 4; }, 1.0));
+  EXPECT_EQ(attached(), (Names{"eth0", "pod1"})) << "its programs went with it";
+  lab.in("client", "ip link set pod1 netns " + lab.name("vm"));
+  EXPECT_TRUE(wait_for([this] { return count_in_log("pod1 mode=tc replaced=true") == 1; }, 1.0))
+      << lab.agent_log();
+  expect_within_a_second({"eth0", "pod1"}, "moved back");
   EXPECT_EQ(lab.agent_log().find(" error "), std::string::npos) << lab.agent_log();
 }
 

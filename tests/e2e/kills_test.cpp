@@ -1,76 +1,17 @@
-// The agent killed, and its programs replaced, under a stream that is counted packet by packet. The
-// numbers are small here; `make continuity` runs the same with FLARE_KILLS and FLARE_SWAPS.
+// The agent killed, and its programs replaced, under a stream that is counted packet by packet.
 #include <gtest/gtest.h>
 #include <signal.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <string>
 #include <thread>
-#include <vector>
 
-#include "e2e/lab.h"
+#include "e2e/counted.h"
 #include "e2e/stream/packet_stream.h"
 #include "kernel/datapath.h"
 
 namespace flare::test {
 namespace {
-
-constexpr std::uint32_t kFlows = 256;
-constexpr double kRate = 20'000;
-
-/// How often, from the environment.
-int times(const char* variable, int usual) {
-  const char* text = std::getenv(variable);
-  return text == nullptr ? usual : std::atoi(text);
-}
-
-/// One path in the suite, all of them where the numbers are large.
-auto paths(LabCase usual) {
-  return testing::ValuesIn(std::getenv("FLARE_KILLS") == nullptr
-                               ? std::vector<LabCase>{usual}
-                               : std::vector<LabCase>(kLabCases.begin(), kLabCases.end()));
-}
-
-class Counted : public testing::TestWithParam<LabCase> {
- protected:
-  Counted() : lab(GetParam().attach) {
-    lab.configure("  - name: web\n    frontend: \"" + frontend() +
-                  "\"\n    protocol: udp\n    policy: formula\n    capacity_rps: 100000\n"
-                  "    spend: {per_second: 5000, burst: 5000}\n    serverless:\n" +
-                  backend(9090) + backend(9091));
-    lab.start_agent();
-    lab.ctl_ok("share set web 1");
-  }
-
-  std::string frontend() const {
-    return GetParam().v4 ? "198.51.100.10:8080" : "[2001:db8:2::10]:8080";
-  }
-  std::string client() const { return GetParam().v4 ? "192.0.2.10" : "2001:db8:1::10"; }
-  std::string backend(int port) const {
-    return "      - endpoint: \"" +
-           std::string(GetParam().v4 ? "203.0.113.10:" : "[2001:db8:3::10]:") +
-           std::to_string(port) + "\"\n";
-  }
-  /// The last figure of this name in the agent's log.
-  double logged(const std::string& name) const {
-    const std::string log = lab.agent_log();
-    const std::size_t at = log.rfind(" " + name + "=");
-    return at == std::string::npos ? -1 : std::atof(log.c_str() + at + name.size() + 2);
-  }
-  void expect_nothing_lost(const StreamCount& count) {
-    RecordProperty("packets", std::to_string(count.sent));
-    RecordProperty("lost", std::to_string(count.lost));
-    RecordProperty("moved", std::to_string(count.moved));
-    EXPECT_EQ(count.lost, 0U) << "of " << count.sent;
-    EXPECT_EQ(count.moved, 0U) << "a flow keeps its backend and its port";
-    EXPECT_GT(count.sent, 2 * kFlows);
-    std::printf("%llu packets, %llu lost\n", static_cast<unsigned long long>(count.sent),
-                static_cast<unsigned long long>(count.lost));
-  }
-
-  Lab lab;
-};
 
 class Kills : public Counted {};
 
@@ -141,8 +82,8 @@ TEST_P(Swaps, OfTheProgramsLoseNoPacket) {
   expect_nothing_lost(count);
 }
 
-INSTANTIATE_TEST_SUITE_P(Paths, Kills, paths({true, Attach::kXdp}), lab_case_name);
-INSTANTIATE_TEST_SUITE_P(Paths, Swaps, paths({false, Attach::kTc}), lab_case_name);
+INSTANTIATE_TEST_SUITE_P(Paths, Kills, counted_paths({true, Attach::kXdp}), lab_case_name);
+INSTANTIATE_TEST_SUITE_P(Paths, Swaps, counted_paths({false, Attach::kTc}), lab_case_name);
 
 }  // namespace
 }  // namespace flare::test

@@ -8,7 +8,9 @@
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,6 +52,31 @@ void pass_by_xdp(const std::string& name, const char* device) {
   const auto ifindex = static_cast<int>(::if_nametoindex(device));
   if (!program || bpf_xdp_attach(ifindex, program.get(), XDP_FLAGS_DRV_MODE, nullptr) != 0)
     throw failure(std::string("cannot attach a pass program to ") + device);
+}
+
+bool is_change(std::uint64_t call) {
+  switch (call) {
+    case SYS_bpf:
+    case SYS_mkdirat:
+    case SYS_renameat:
+    case SYS_unlinkat:
+#ifdef SYS_rename
+    case SYS_rename:
+    case SYS_mkdir:
+    case SYS_rmdir:
+    case SYS_unlink:
+#endif
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool waits(std::uint64_t call) {
+#ifdef SYS_epoll_wait
+  if (call == SYS_epoll_wait) return true;
+#endif
+  return call == SYS_epoll_pwait;
 }
 
 void mount_bpffs_once() {
@@ -152,7 +179,7 @@ void Lab::configure(const std::string& services, const std::string& more,
 void Lab::spawn_agent(const std::function<void()>& in_child, std::vector<std::string> runner) {
   const std::string config = (folder_ / "flare.yaml").string();
   const std::string log = (folder_ / "flared.log").string();
-  runner.insert(runner.end(), {FLARED, "--config", config});
+  runner.insert(runner.end(), {(programs_ / "flared").string(), "--config", config});
   std::vector<char*> arguments;
   for (std::string& word : runner) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -174,6 +201,34 @@ void Lab::kill_a_start(std::chrono::milliseconds after) {
   spawn_agent({}, {});
   std::this_thread::sleep_for(after);
   stop_agent(SIGKILL);
+}
+
+int Lab::kill_a_start_at(int call) {
+  spawn_agent([] { ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr); }, {});
+  int entered = 0;
+  int status = 0;
+  long resume_with = 0;
+  while (::waitpid(agent_, &status, 0) == agent_ && WIFSTOPPED(status)) {
+    const bool at_call = WSTOPSIG(status) == (SIGTRAP | 0x80);
+    if (at_call) {
+      __ptrace_syscall_info info{};
+      ::ptrace(PTRACE_GET_SYSCALL_INFO, agent_, sizeof(info), &info);
+      const bool enters = info.op == PTRACE_SYSCALL_INFO_ENTRY;
+      if (enters && is_change(info.entry.nr)) ++entered;
+      const bool there = call > 0 && entered == call;
+      if (enters && (there || waits(info.entry.nr))) break;
+    } else {
+      ::ptrace(PTRACE_SETOPTIONS, agent_, nullptr, PTRACE_O_TRACESYSGOOD);
+    }
+    resume_with = at_call || WSTOPSIG(status) == SIGTRAP ? 0 : WSTOPSIG(status);
+    ::ptrace(PTRACE_SYSCALL, agent_, nullptr, resume_with);
+  }
+  if (WIFSTOPPED(status)) {
+    stop_agent(SIGKILL);
+  } else {
+    agent_ = -1;  // it ended by itself
+  }
+  return entered;
 }
 
 void Lab::start_agent(const std::function<void()>& in_child, double patience) {
@@ -215,8 +270,9 @@ std::string Lab::agent_log() const {
 }
 
 CommandResult Lab::ctl(const std::string& arguments, const std::string& runner) const {
-  const std::string command = "nsenter --net=/run/netns/" + name(flare_host()) + " " + runner +
-                              " " FLARECTL " --pin-dir " + pin_dir().string() + " --socket " +
+  const std::string command = "nsenter --net=/run/netns/" + name(flare_host()) + " " + runner + " " +
+                              (programs_ / "flarectl").string() + " --pin-dir " +
+                              pin_dir().string() + " --socket " +
                               (folder_ / "flared.sock").string() + " " + arguments + " 2>&1";
   CommandResult result;
   FILE* pipe = ::popen(command.c_str(), "r");

@@ -65,6 +65,8 @@ class Lab {
   /// `interfaces`: lines of that list beside the lab's own.
   void configure(const std::string& services, const std::string& more = "",
                  const std::string& interfaces = "") const;
+  /// Takes flared and flarectl from another folder than this build's from now on.
+  void use(const std::filesystem::path& programs) { programs_ = programs; }
   /// Starts flared on its host and waits until it serves its control socket. `in_child` is called
   /// in the new process just before it becomes flared; `patience`: seconds.
   void start_agent(const std::function<void()>& in_child = {}, double patience = kPatience);
@@ -72,6 +74,10 @@ class Lab {
   void start_agent_by(std::vector<std::string> runner);
   /// Starts flared and kills it again, wherever it has got to by then.
   void kill_a_start(std::chrono::milliseconds after);
+  /// Starts flared and kills it as it enters the `call`th system call, from 1 on, that changes
+  /// maps, programs or pins; with 0, or where there are fewer, once it waits for events. Returns
+  /// how many it entered.
+  int kill_a_start_at(int call);
   /// Ends it by `signal` and waits.
   void stop_agent(int signal);
   bool agent_runs() const { return agent_ > 0; }
@@ -101,6 +107,7 @@ class Lab {
   Attach attach_;
   Shape shape_;
   std::filesystem::path folder_;
+  std::filesystem::path programs_ = std::filesystem::path(FLARED).parent_path();
   pid_t agent_ = -1;
 };
 

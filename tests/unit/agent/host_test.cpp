@@ -57,6 +57,18 @@ TEST_F(Host, HasPinsLockedByOneAgent) {
   EXPECT_FALSE(InstanceLock::on_pins(folder_));
 }
 
+TEST_F(Host, HasItsNetworkNamespaceLockedByOneAgent) {
+  {
+    const auto first = InstanceLock::on_network();
+    ASSERT_TRUE(first) << first.error().message();
+    const auto second = InstanceLock::on_network();
+    ASSERT_FALSE(second);
+    EXPECT_NE(second.error().message().find("with pid " + std::to_string(::getpid())),
+              std::string::npos);
+  }
+  EXPECT_TRUE(InstanceLock::on_network());
+}
+
 TEST_F(Host, KeepsItsSecret) {
   const auto first = hash_key_from(folder_ / "seed");
   ASSERT_TRUE(first);
