@@ -45,11 +45,13 @@ void add_bad_headers(PacketCases& rows) {
   rows.push_back(only_v4(row("Ethernet type IPv6, an IPv4 packet", headers(4, 0x86dd))));
   rows.push_back(only_v6(row("Ethernet type IPv6, version field 4", headers(4, 0x86dd))));
   rows.push_back(only_v6(row("Ethernet type IPv4, an IPv6 packet", headers(6, 0x0800))));
-  rows.push_back(row("version field 15", [](const Scene& scene) {
-    Packet packet = scene.segment();
-    packet.ip_version = 15;
-    return packet;
-  }));
+  for (const std::uint8_t version : {std::uint8_t{5}, std::uint8_t{15}})
+    rows.push_back(
+        row(("version field " + std::to_string(version)).c_str(), [version](const Scene& scene) {
+          Packet packet = scene.segment();
+          packet.ip_version = version;
+          return packet;
+        }));
   for (std::uint8_t ihl = 0; ihl < 5; ++ihl) {
     PacketCase bad = row(("IHL " + std::to_string(ihl)).c_str(),
                          [](const Scene& scene) { return scene.segment(); });

@@ -40,7 +40,7 @@ void add_udp_checksums(PacketCases& rows) {
                            packet.payload = zero_sum_payload(scene.to_client(packet));
                            return packet;
                          }));
-  for (const std::uint16_t length : {std::uint16_t{1}, std::uint16_t{7}}) {
+  for (std::uint16_t length = 1; length < 8; ++length) {
     rows.push_back(passes("P9", "UDP length " + std::to_string(length), "bad-transport-header",
                           [length](const Scene& scene) {
                             Packet packet = scene.datagram();
@@ -75,6 +75,9 @@ void add_tcp_headers(PacketCases& rows) {
                     {"FIN, PSH and URG (Xmas)", kFin | kPsh | kUrg},
                     {"FIN alone", kFin},
                     {"PSH alone", kPsh},
+                    {"URG alone", kUrg},
+                    {"FIN and URG", kFin | kUrg},
+                    {"SYN, RST and ACK", kSyn | kRst | kAck},
                     {"all flags", 0x3f}};
   for (const auto& entry : impossible) {
     const Make make = [flags = static_cast<std::uint8_t>(entry.flags)](const Scene& scene) {

@@ -110,6 +110,7 @@ class PacketFixtures : public ReceiverTest, public testing::WithParamInterface<G
 
 TEST_P(PacketFixtures, GetTheirVerdictReasonAndFrame) {
   stand_at(GetParam().stand);
+  int cases = 0;
   for (const Path path : {Path::kPlain, Path::kSmallMtu, Path::kUnknownNeighbour, Path::kNoRoute,
                           Path::kOtherDevice}) {
     bool built = false;
@@ -122,9 +123,11 @@ TEST_P(PacketFixtures, GetTheirVerdictReasonAndFrame) {
       for (const auto hook : {FLARE_HOOK_XDP, FLARE_HOOK_TC_INGRESS, FLARE_HOOK_TC_COMPANION}) {
         SCOPED_TRACE(row.fixture + " " + row.what + ", " + hook_name(hook));
         run_case(row, hook);
+        ++cases;
       }
     }
   }
+  RecordProperty("cases", cases);
 }
 
 std::string group_name(const testing::TestParamInfo<Group>& info) {

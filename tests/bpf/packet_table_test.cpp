@@ -28,5 +28,14 @@ TEST(PacketTable, MeetsEveryReasonOfIngressThatAPacketCanShow) {
     EXPECT_TRUE(met.contains(std::string(reason_word(reason)))) << reason_word(reason);
 }
 
+TEST(PacketTable, NamesAtLeastThreeHundredPackets) {
+  std::set<std::string> named;
+  for (const PacketCase& row : all_packet_cases())
+    for (const Family family : {Family::kV4, Family::kV6})
+      if (row.runs_in(family)) named.insert(row.fixture + row.what + family_name(family));
+  EXPECT_GE(named.size(), 300U);
+  RecordProperty("named_in_all_classes", static_cast<int>(named.size()));
+}
+
 }  // namespace
 }  // namespace flare::test

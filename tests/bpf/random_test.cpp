@@ -79,6 +79,7 @@ class RandomPackets : public EachWay {
 };
 
 TEST_P(RandomPackets, KeepTheRules) {
+  count_entries_every(100);
   bring_about(Given::kSpilledUdp);
   bring_about(Given::kSpilledTcp);
   std::set<std::string> reasons;

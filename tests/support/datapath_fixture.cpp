@@ -125,7 +125,21 @@ void DatapathTest::forget_packets() {
   beat();
 }
 
+std::uint64_t DatapathTest::reasons_counted() const {
+  const auto totals = maps().reason_totals();
+  std::uint64_t sum = 0;
+  for (const auto& hook : totals.packets)
+    for (const std::uint64_t packets : hook) sum += packets;
+  return sum;
+}
+
+void DatapathTest::TearDown() {
+  EXPECT_EQ(reasons_counted() - counted_before_, runs_) << "rule 2: a reason for each packet";
+}
+
 void DatapathTest::SetUp() {
+  runs_ = 0;
+  counted_before_ = reasons_counted();
   forget_packets();
   erase_all(maps().services);
   erase_all(maps().chain_sources);
@@ -188,7 +202,12 @@ Outcome DatapathTest::run_program(flare_hook hook, const Bytes& frame,
   options.repeat = 1;
   if (bpf_prog_test_run_opts(datapath_->program_fd(hook), &options) != 0)
     throw std::runtime_error(std::string("BPF_PROG_TEST_RUN: ") + std::strerror(errno));
+  ++runs_;
   outcome.verdict = options.retval;
+  const Verdicts may = verdicts(hook);
+  EXPECT_TRUE(outcome.verdict == may.pass || outcome.verdict == may.drop ||
+              outcome.verdict == may.forward)
+      << "rule 1: " << outcome.verdict;
   outcome.bytes.resize(options.data_size_out);
   return outcome;
 }
@@ -202,15 +221,25 @@ bool DatapathTest::kernel_runs(flare_hook hook, const Bytes& frame) {
 Outcome DatapathTest::run_counted(flare_hook hook, const Bytes& frame,
                                   std::uint32_t ingress_ifindex) {
   const auto before = maps().reason_totals();
+  PacketJudge judge(maps());
+  if (judges_) judge.look(hook, frame, runs_ % count_every_ == 0);
   Outcome outcome = run_program(hook, frame, ingress_ifindex);
   const auto after = maps().reason_totals();
   std::uint64_t counted = 0;
+  std::uint32_t named = FLARE_REASONS_COUNT;
   for (std::uint32_t reason = 0; reason < FLARE_REASONS_COUNT; ++reason) {
     const std::uint64_t grown = after.packets[hook][reason] - before.packets[hook][reason];
     counted += grown;
-    if (grown != 0) outcome.reason = reason_word(reason);
+    if (grown != 0) named = reason;
   }
-  EXPECT_EQ(counted, 1U) << "each packet has exactly one reason";
+  if (named < FLARE_REASONS_COUNT) outcome.reason = reason_word(named);
+  if (judges_) {
+    const std::string broken = judge.verdict_on(static_cast<int>(outcome.verdict), outcome.bytes,
+                                                named, static_cast<unsigned>(counted));
+    EXPECT_TRUE(broken.empty()) << broken;
+  } else {
+    EXPECT_EQ(counted, 1U) << "each packet has exactly one reason";
+  }
   return outcome;
 }
 

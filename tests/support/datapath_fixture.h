@@ -1,4 +1,5 @@
 // The shipped BPF programs in a network of their own, run packet by packet (BPF_PROG_TEST_RUN).
+// Each packet is judged by the five rules (packet_judge.h), whatever else a test asks of it.
 //
 //   client 198.51.100.7, 2001:db8:c::7           serverless 203.0.113.10-13, 2001:db8:5::10-13
 //        \____________ gateway 192.0.2.254, 2001:db8::fe ____________/
@@ -15,6 +16,7 @@
 
 #include "kernel/datapath.h"
 #include "support/packet.h"
+#include "support/packet_judge.h"
 #include "support/vm_flow_walk.h"
 
 namespace flare::test {
@@ -47,6 +49,8 @@ class DatapathTest : public testing::Test {
 
  protected:
   void SetUp() override;
+  /// Asserts that as many reasons were counted as packets were run.
+  void TearDown() override;
   /// Empties what packets have written: flows, counts, admission; and beats. Services and tables
   /// stay, which take the kernel long to change.
   void forget_packets();
@@ -55,7 +59,7 @@ class DatapathTest : public testing::Test {
   static Datapath& datapath() { return *datapath_; }
   static int ifindex() { return ifindex_; }
 
-  /// Runs one frame through a program. Asserts that exactly one reason was counted.
+  /// Runs one frame through a program, and judges what becomes of it.
   Outcome run_frame(flare_hook hook, const Bytes& frame);
   Outcome run_packet(flare_hook hook, const Packet& packet) {
     return run_frame(hook, packet.bytes());
@@ -63,7 +67,13 @@ class DatapathTest : public testing::Test {
   /// Whether the kernel runs this frame at all: it refuses those under 14 bytes, and gives tc only
   /// what has a whole IP header (Linux 6.18).
   static bool kernel_runs(flare_hook hook, const Bytes& frame);
-  /// As run_frame, without looking at the counters: for loops over many packets.
+  /// Where maps are walked for one packet in so many, to see that they do not grow: for tests of
+  /// very many packets.
+  void count_entries_every(unsigned packets) { count_every_ = packets; }
+  /// Where the packets are judged elsewhere.
+  void leave_judging() { judges_ = false; }
+  /// As run_frame, without looking at maps and counters for each: for loops over many packets. The
+  /// verdict is judged, and the counters at the test's end.
   Outcome run_quietly(flare_hook hook, const Bytes& frame) {
     return run_program(hook, frame, static_cast<std::uint32_t>(ifindex_));
   }
@@ -109,9 +119,14 @@ class DatapathTest : public testing::Test {
   Outcome run_program(flare_hook hook, const Bytes& frame, std::uint32_t ingress_ifindex,
                       std::uint32_t segment_bytes = 0);
 
+  std::uint64_t reasons_counted() const;
+
   static std::unique_ptr<Datapath> datapath_;
   static std::unique_ptr<VmFlowWalk> vm_flow_walk_;
   static int ifindex_;
+  std::uint64_t runs_ = 0, counted_before_ = 0;
+  unsigned count_every_ = 1;
+  bool judges_ = true;
 };
 
 flare_addr raw_addr(const std::string& text);

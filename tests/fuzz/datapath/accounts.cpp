@@ -1,8 +1,7 @@
-// What the counts of the datapath must agree on, whatever was sent.
+#include "datapath/accounts.h"
+
 #include <cstdio>
 #include <cstdlib>
-
-#include "datapath/rules.h"
 
 namespace flare::fuzz {
 namespace {

@@ -1,7 +1,7 @@
 // The shipped datapath under libFuzzer: an input is a configuration and a sequence of packets, and
 // each packet is judged by the five rules (rules.h). FLARE_FUZZ_XDP says which of its ways is
 // meant.
-#include "datapath/rules.h"
+#include "datapath/accounts.h"
 #include "datapath/talk.h"
 
 namespace {

@@ -1,18 +1,22 @@
 #include "datapath/rules.h"
 
-#include <cstdio>
-#include <cstdlib>
+#include <cstring>
+#include <string>
 
 #include "datapath/translation.h"
 
 namespace flare::fuzz {
 namespace {
 
-void print(const char* title, const Frame& frame) {
-  std::fprintf(stderr, "%s, %zu bytes:", title, frame.size());
-  for (std::size_t i = 0; i < frame.size(); ++i)
-    std::fprintf(stderr, "%s%02x", i % 16 == 0 ? "\n  " : " ", frame[i]);
-  std::fprintf(stderr, "\n");
+std::string dump(const char* title, const Frame& frame) {
+  constexpr const char* kDigits = "0123456789abcdef";
+  std::string text = std::string(title) + ", " + std::to_string(frame.size()) + " bytes:";
+  for (std::size_t i = 0; i < frame.size(); ++i) {
+    text += i % 16 == 0 ? "\n  " : " ";
+    text += kDigits[frame[i] >> 4];
+    text += kDigits[frame[i] & 15];
+  }
+  return text + "\n";
 }
 
 bool is_transport(const FrameView& view) { return view.kind == FrameView::Kind::kTransport; }
@@ -105,28 +109,26 @@ void judge_malformed(const Arrived& in, const Left& out) {
 
 void broken(const char* rule, const Arrived& in, const Left& out) {
   constexpr const char* kHooks[] = {"xdp", "tc-ingress", "tc-companion", "tc-egress"};
-  std::fprintf(stderr,
-               "rule broken: %s\nhook %s, reason %s (%u counted), verdict %d, how 0x%02x, entries "
-               "%zu -> %zu, %s%s\n",
-               rule, kHooks[in.hook], word_of(out.reason), out.counted, out.verdict, in.how,
-               in.entries, out.entries, in.service != nullptr ? "a service's" : "no service's",
-               in.known ? ", of a flow" : "");
-  print("arrived", in.frame);
-  print("left", out.frame);
-  std::abort();
+  throw RuleBroken(
+      std::string("rule broken: ") + rule + "\nhook " + kHooks[in.hook] + ", reason " +
+      word_of(out.reason) + " (" + std::to_string(out.counted) + " counted), verdict " +
+      std::to_string(out.verdict) + ", how " + std::to_string(in.how) + ", entries " +
+      std::to_string(in.entries) + " -> " + std::to_string(out.entries) + ", " +
+      (in.service != nullptr ? "a service's" : "no service's") + (in.known ? ", of a flow" : "") +
+      "\n" + dump("arrived", in.frame) + dump("left", out.frame));
 }
 
-void judge(Session& session, const Arrived& in, const Left& out) {
+void judge(Ground& ground, const Arrived& in, const Left& out) {
   judge_verdict(in, out);
   judge_strangers(in, out);
   judge_malformed(in, out);
   const flare_fate fate = fate_of(out.reason);
   const bool vm = out.reason >= FLARE_REASON_VM_NEW && out.reason <= FLARE_REASON_VM_REPLY;
   if (fate == FLARE_FATE_FORWARD && out.verdict != verdicts_of(in.hook).drop) {
-    judge_translation(session, in, out);
+    judge_translation(ground, in, out);
   } else if (fate == FLARE_FATE_ANSWER) {
     judge_answer(in, out);
-  } else if (fate != FLARE_FATE_DROP && vm && session.world().moves()) {
+  } else if (fate != FLARE_FATE_DROP && vm && ground.moves()) {
     judge_moved(in, out);
   } else if (out.verdict == verdicts_of(in.hook).pass && out.frame != in.frame) {
     broken("1: what passes is as it came", in, out);

@@ -8,20 +8,38 @@
 //    go to the sender and their sums are right.
 // 5. What is malformed is dropped at a balancer and passes as it came elsewhere.
 //
-// A rule that does not hold prints the packet and ends the process.
+// The fuzz targets judge the datapath in user space, tests/support the kernel's.
 #pragma once
 
-#include "datapath/session.h"
+#include <optional>
+#include <stdexcept>
+
+#include "datapath/encounter.h"
 
 namespace flare::fuzz {
 
-void judge(Session& session, const Arrived& in, const Left& out);
+/// What the rules ask about the maps of the datapath under test, after the packet.
+class Ground {
+ public:
+  virtual ~Ground() = default;
 
-/// What holds between packets: requests begun are answered, abandoned or in flight; what is counted
-/// as open is in a table.
-void judge_accounts(World& world);
+  /// A flow's entry, wherever it is kept.
+  virtual std::optional<flare_flow> find_flow(const flare_flow_key& key) = 0;
+  /// Whether open connections may be told to end: their packets are changed then.
+  virtual bool moves() = 0;
+  /// Whether the maps ever had to give up an entry for another one.
+  virtual bool evicts() = 0;
+};
 
-/// Ends the process, saying that `rule` was broken, and by what.
+/// Says which rule, and what the packet was before and after.
+struct RuleBroken : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Throws RuleBroken where a rule does not hold.
+void judge(Ground& ground, const Arrived& in, const Left& out);
+
+/// Throws RuleBroken.
 [[noreturn]] void broken(const char* rule, const Arrived& in, const Left& out);
 
 }  // namespace flare::fuzz

@@ -5,15 +5,11 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "datapath/rules.h"
 #include "shim/programs.h"
 
 namespace flare::fuzz {
 namespace {
 
-#define WORD_OF(name, word, fate) word,
-#define FATE_OF(name, word, fate) FLARE_FATE_##fate,
-constexpr const char* kWords[] = {FLARE_REASONS(WORD_OF) "none"};
 /// libFuzzer takes these for coverage: an input that meets a reason at a hook and a placement first
 /// is kept.
 __attribute__((section("__libfuzzer_extra_counters")))
@@ -28,7 +24,7 @@ class Tally {
     if (std::getenv("FLARE_FUZZ_REASONS") == nullptr) return;
     for (unsigned reason = 0; reason < FLARE_REASONS_COUNT; ++reason)
       std::fprintf(stderr, "reason %-22s xdp %9lu tc-ingress %9lu companion %9lu egress %9lu\n",
-                   kWords[reason], met_[0][reason], met_[1][reason], met_[2][reason],
+                   word_of(reason), met_[0][reason], met_[1][reason], met_[2][reason],
                    met_[3][reason]);
   }
 
@@ -37,20 +33,17 @@ class Tally {
 };
 
 constexpr unsigned kNoReason = FLARE_REASONS_COUNT, kNoPlacement = FLARE_PLACEMENTS_COUNT;
-constexpr flare_fate kFates[] = {FLARE_REASONS(FATE_OF) FLARE_FATE_PASS};
 
 }  // namespace
-
-Verdicts verdicts_of(flare_hook hook) {
-  return hook == FLARE_HOOK_XDP ? Verdicts{XDP_PASS, XDP_DROP, XDP_TX} : Verdicts{-1, 2, 7};
-}
-
-flare_fate fate_of(unsigned reason) { return kFates[reason]; }
-const char* word_of(unsigned reason) { return kWords[reason]; }
 
 flare_flow* Session::flow_of(const flare_flow_key& key) {
   auto* flow = entry<flare_flow>(named().flows, key);
   return flow != nullptr ? flow : entry<flare_flow>(named().embryos, key);
+}
+
+std::optional<flare_flow> Session::find_flow(const flare_flow_key& key) {
+  const flare_flow* flow = flow_of(key);
+  return flow != nullptr ? std::optional(*flow) : std::nullopt;
 }
 
 Arrived Session::arrive(flare_hook hook, const Frame& frame, std::uint8_t how) {
@@ -123,7 +116,12 @@ Left Session::run_hook(flare_hook hook, const Frame& frame, std::uint8_t how, st
         const bool own = each == static_cast<unsigned>(hook) && reason < FLARE_REASONS_COUNT;
         out.reason = own ? reason : kNoReason;
       }
-  judge(*this, in, out);
+  try {
+    judge(*this, in, out);
+  } catch (const RuleBroken& rule) {
+    std::fprintf(stderr, "%s", rule.what());
+    std::abort();
+  }
   if (look_) look_(hook, frame, how, out);
   static Tally tally;
   tally.add(hook, out.reason);

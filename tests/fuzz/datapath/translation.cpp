@@ -1,6 +1,8 @@
 #include "datapath/translation.h"
 
-#include "datapath/rules.h"
+#include <cstring>
+
+#include "datapath/input.h"
 
 namespace flare::fuzz {
 namespace {
@@ -54,23 +56,23 @@ bool sums_kept(const Arrived& in, const Left& out) {
 }
 
 /// The packet that the maps ask for, and the one that leads back.
-void judge_way(Session& session, const Arrived& in, const Left& out) {
-  const flare_flow* flow = session.flow_of(in.view.key);
-  if (flow == nullptr) {
+void judge_way(Ground& ground, const Arrived& in, const Left& out) {
+  const auto flow = ground.find_flow(in.view.key);
+  if (!flow) {
     if (!out.lossy) broken("4: translated: its flow is recorded", in, out);
     return;
   }
   const flare_flow_key there = turned_round(flow->peer);
   if (!same(there, out.view.key)) broken("4: translated: as its flow says", in, out);
   if (in.view.kind != FrameView::Kind::kTransport) return;
-  const flare_flow* back = session.flow_of(flow->peer);
-  if (back == nullptr ? !out.lossy && maps().evictions() == 0 : !same(back->peer, in.view.key))
+  const auto back = ground.find_flow(flow->peer);
+  if (back ? !same(back->peer, in.view.key) : !out.lossy && !ground.evicts())
     broken("4: translated: the maps hold the way back", in, out);
 }
 
 }  // namespace
 
-void judge_translation(Session& session, const Arrived& in, const Left& out) {
+void judge_translation(Ground& ground, const Arrived& in, const Left& out) {
   const bool to_stack = out.verdict == verdicts_of(in.hook).pass;
   const bool tcp = in.view.kind == FrameView::Kind::kTransport && in.view.proto == 6;
   if (in.view.kind == FrameView::Kind::kNone || out.view.kind != in.view.kind)
@@ -83,9 +85,9 @@ void judge_translation(Session& session, const Arrived& in, const Left& out) {
       broken("4: translated: the rest is as it was", in, out);
     return;
   }
-  if (!(tcp && session.world().moves()) && kept(in.frame, in.view) != kept(out.frame, out.view))
+  if (kept(in.frame, in.view) != kept(out.frame, out.view) && !(tcp && ground.moves()))
     broken("4: translated: the rest is as it was", in, out);
-  judge_way(session, in, out);
+  judge_way(ground, in, out);
 }
 
 void judge_answer(const Arrived& in, const Left& out) {
