@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "bad_configs.h"
@@ -254,6 +255,13 @@ TEST_P(BadConfigs, AreRefusedWithPlaceKeyAndReason) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, BadConfigs, testing::ValuesIn(bad_configs()),
                          [](const auto& one) { return std::string(one.param.name); });
+
+TEST(BadConfig, ThereAreAtLeastTwoHundred) {
+  std::set<std::string> texts;
+  for (const BadConfig& bad : bad_configs()) texts.insert(bad.text());
+  EXPECT_GE(texts.size(), 200U);
+  RecordProperty("files", static_cast<int>(texts.size()));
+}
 
 TEST(BadConfig, EveryProblemIsToldAtOnce) {
   std::string text(kGoodConfig);

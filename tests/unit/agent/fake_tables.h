@@ -1,4 +1,5 @@
-// Maps in memory, with failures on request and a look at everything that was written.
+// Maps in memory, with failures on request and a look at everything that was written. The agent can
+// be made to die at any write.
 #pragma once
 
 #include <cstring>
@@ -12,10 +13,24 @@
 
 namespace flare::test {
 
+/// Thrown out of a write: nothing that the agent still wanted to do is done.
+struct AgentKilled {};
+
 class FakeTables final : public Tables {
  public:
-  std::uint32_t services_max() const override { return kServices; }
-  std::uint32_t backends_max() const override { return kBackends; }
+  FakeTables() : FakeTables(4, 8) {}
+  FakeTables(std::uint32_t services, std::uint32_t backends)
+      : loads_(backends),
+        infos_(services),
+        backends_(backends),
+        counters_(services),
+        admission_(services),
+        vm_times_(services) {}
+
+  std::uint32_t services_max() const override { return static_cast<std::uint32_t>(infos_.size()); }
+  std::uint32_t backends_max() const override {
+    return static_cast<std::uint32_t>(backends_.size());
+  }
 
   Result<std::vector<ServiceEntry>> services() const override {
     std::vector<ServiceEntry> entries;
@@ -23,6 +38,7 @@ class FakeTables final : public Tables {
     return entries;
   }
   Result<void> put_service(const flare_service_key& key, const flare_service& value) override {
+    step();
     if (all_writes_fail || (failing_write > 0 && --failing_write == 0)) {
       return Error("the write failed");
     }
@@ -32,16 +48,19 @@ class FakeTables final : public Tables {
     return {};
   }
   Result<void> erase_service(const flare_service_key& key) override {
+    step();
     services_.erase(bytes(key));
     return {};
   }
   flare_service_info info(std::uint32_t id) const override { return infos_[id]; }
   Result<void> put_info(std::uint32_t id, const flare_service_info& info) override {
+    step();
     infos_[id] = info;
     return {};
   }
   flare_backend backend(std::uint32_t id) const override { return backends_[id]; }
   Result<void> put_backend(std::uint32_t id, const flare_backend& backend) override {
+    step();
     if (backend_writes_fail) return Error("the write failed");
     backends_[id] = backend;
     return {};
@@ -49,6 +68,7 @@ class FakeTables final : public Tables {
   Result<void> put_tables(std::span<const TableWrite> tables) override {
     if (!tables.empty()) ++table_batches;
     for (const auto& [id, tier, slots] : tables) {
+      step();
       tables_[{id, tier}].assign(slots.begin(), slots.end());
       ++table_writes;
       log_.push_back(std::string(slots.empty() ? "withdraw " : "table ") +
@@ -58,6 +78,7 @@ class FakeTables final : public Tables {
   }
   flare_settings settings() const override { return settings_; }
   Result<void> put_settings(const flare_settings& settings) override {
+    step();
     settings_ = settings;
     return {};
   }
@@ -69,11 +90,13 @@ class FakeTables final : public Tables {
     return prefixes;
   }
   Result<void> add_chain_source(const flare_prefix& prefix) override {
+    step();
     sources_.insert(bytes(prefix));
     log_.push_back("add source");
     return {};
   }
   Result<void> erase_chain_source(const flare_prefix& prefix) override {
+    step();
     sources_.erase(bytes(prefix));
     log_.push_back("erase source");
     return {};
@@ -87,12 +110,16 @@ class FakeTables final : public Tables {
   }
   void clear_services(std::span<const std::uint32_t> ids) override {
     for (const std::uint32_t id : ids) {
+      step();
       counters_[id] = {};
       vm_times_[id] = {};
       admission_[id] = {};
     }
   }
-  void clear_backend(std::uint32_t id) override { cleared_backends.insert(id); }
+  void clear_backend(std::uint32_t id) override {
+    step();
+    cleared_backends.insert(id);
+  }
   Result<void> add_spill_event(const flare_spill_event& event) override {
     events_.push_back(event);
     return {};
@@ -111,9 +138,9 @@ class FakeTables final : public Tables {
     return {table(id, tier).begin(), table(id, tier).end()};
   }
 
-  static constexpr std::uint32_t kServices = 4;
-  static constexpr std::uint32_t kBackends = 8;
-  bool all_writes_fail = false;  ///< of services
+  std::size_t steps = 0;          ///< writes of any map
+  std::size_t killing_write = 0;  ///< the one before which the agent dies, from 1; 0: none
+  bool all_writes_fail = false;   ///< of services
   bool backend_writes_fail = false;
   std::size_t failing_write = 0;  ///< the one that fails, counted from 1; 0: none
   std::size_t service_writes = 0;
@@ -123,16 +150,19 @@ class FakeTables final : public Tables {
   std::vector<std::string> log_;  ///< services, tables and sources as they were written
   flare_settings settings_{};
   std::set<std::string> sources_;  ///< bytes of flare_prefix
-  std::vector<flare_backend_load> loads_ = std::vector<flare_backend_load>(kBackends);
-  std::vector<flare_service_info> infos_ = std::vector<flare_service_info>(kServices);
-  std::vector<flare_backend> backends_ = std::vector<flare_backend>(kBackends);
-  std::vector<flare_service_counters> counters_ = std::vector<flare_service_counters>(kServices);
-  std::vector<flare_admission> admission_ = std::vector<flare_admission>(kServices);
-  std::vector<RequestTimes> vm_times_ = std::vector<RequestTimes>(kServices);
+  std::vector<flare_backend_load> loads_;
+  std::vector<flare_service_info> infos_;
+  std::vector<flare_backend> backends_;
+  std::vector<flare_service_counters> counters_;
+  std::vector<flare_admission> admission_;
+  std::vector<RequestTimes> vm_times_;
   std::uint64_t beat_ns_ = 0;
   std::vector<flare_spill_event> events_;
 
  private:
+  void step() {
+    if (++steps == killing_write) throw AgentKilled{};
+  }
   template <typename Key>
   static std::string bytes(const Key& key) {
     std::string text(sizeof(key), '\0');
