@@ -16,14 +16,11 @@ namespace {
 
 using flare::fuzz::must;
 
-/// Listens in the folder of this process and gives each question the same kind of answer.
+/// Gives each question the same kind of answer. It listens on an abstract address, which is gone
+/// with the process, however that ends.
 class OneAnswer {
  public:
-  OneAnswer() {
-    char folder[] = "/dev/shm/flare-fuzz-XXXXXX";
-    must(mkdtemp(folder) != nullptr, "a folder in /dev/shm");
-    folder_ = folder;
-    path_ = folder_ + "/socket";
+  OneAnswer() : path_('\0' + ("flare-fuzz-" + std::to_string(::getpid()))) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     path_.copy(address.sun_path, path_.size());
@@ -34,11 +31,7 @@ class OneAnswer {
   }
   OneAnswer(const OneAnswer&) = delete;
   OneAnswer& operator=(const OneAnswer&) = delete;
-  ~OneAnswer() {
-    ::close(fd_);
-    ::unlink(path_.c_str());
-    ::rmdir(folder_.c_str());
-  }
+  ~OneAnswer() { ::close(fd_); }
   const std::string& path() const { return path_; }
 
   std::thread give(std::string_view answer) const {
@@ -57,7 +50,7 @@ class OneAnswer {
   }
 
  private:
-  std::string folder_, path_;
+  std::string path_;
   int fd_ = -1;
 };
 

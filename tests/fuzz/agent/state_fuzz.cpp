@@ -1,8 +1,10 @@
 // The state file: what is read is in range and is, written and read again, the same.
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 
 #include "agent/must.h"
@@ -12,23 +14,37 @@ namespace {
 
 using flare::fuzz::must;
 
-/// A folder in memory, gone with the process.
+/// A folder in memory. A child removes it when this process has ended: what broke a rule, or the
+/// time limit, ends it without destructors.
 class Folder {
  public:
   Folder() {
     char name[] = "/dev/shm/flare-fuzz-XXXXXX";
-    must(mkdtemp(name) != nullptr, "a folder in /dev/shm");
+    int life[2];
+    must(mkdtemp(name) != nullptr && ::pipe2(life, O_CLOEXEC) == 0, "a folder in /dev/shm");
     path_ = name;
+    const pid_t child = ::fork();
+    must(child >= 0, "a child to remove the folder");
+    if (child == 0) remove_after(life);
+    ::close(life[0]);  // the other end is closed with this process
   }
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
   std::filesystem::path file(const char* name) const { return path_ / name; }
 
  private:
+  [[noreturn]] void remove_after(const int* life) const {
+    ::signal(SIGINT, SIG_IGN);  // meant for the fuzzer, which ends then
+    ::signal(SIGTERM, SIG_IGN);
+    for (int fd = 0; fd < 1024; ++fd)
+      if (fd != life[0]) ::close(fd);
+    char end = 0;
+    while (::read(life[0], &end, 1) < 0 && errno == EINTR) continue;
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+    ::_exit(0);
+  }
+
   std::filesystem::path path_;
 };
 
