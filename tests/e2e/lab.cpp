@@ -47,8 +47,9 @@ void pass_by_xdp(const std::string& name, const char* device) {
       {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = XDP_PASS},
       {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
   };
+  LIBBPF_OPTS(bpf_prog_load_opts, options, .prog_flags = BPF_F_XDP_HAS_FRAGS);  // any MTU
   const UniqueFd program(
-      bpf_prog_load(BPF_PROG_TYPE_XDP, "pass", "GPL", code, std::size(code), nullptr));
+      bpf_prog_load(BPF_PROG_TYPE_XDP, "pass", "GPL", code, std::size(code), &options));
   const auto ifindex = static_cast<int>(::if_nametoindex(device));
   if (!program || bpf_xdp_attach(ifindex, program.get(), XDP_FLAGS_DRV_MODE, nullptr) != 0)
     throw failure(std::string("cannot attach a pass program to ") + device);

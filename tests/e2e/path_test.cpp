@@ -1,5 +1,8 @@
-// The way between the hosts: smaller links, neighbours that nobody knows yet, forwarding off.
+// The way between the hosts: smaller links and larger ones, checksums that are finished by the
+// sender, neighbours that nobody knows yet, forwarding off.
 #include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
 
 #include "e2e/lab.h"
 #include "e2e/peers.h"
@@ -30,6 +33,12 @@ class Path : public testing::TestWithParam<LabCase> {
     EXPECT_EQ(cloud.bytes_received(), bytes) << "it went to serverless";
   }
 
+  /// What the host that flared runs on has received: "bytes" or "packets".
+  std::uint64_t received(const std::string& what) const {
+    const auto link = nlohmann::json::parse(lab.in("vm", "ip -j -s link show eth0"));
+    return link.at(0).at("stats64").at("rx").at(what).get<std::uint64_t>();
+  }
+
   Lab lab;
   EchoServer vm;
   EchoServer cloud;
@@ -54,6 +63,28 @@ TEST_P(Path, ALargeTransferFindsASmallerRouteOnThisHost) {
   lab.in("vm", "ip " + family + "route add " + network + " mtu lock 1300");
   lab.start_agent();
   expect_transfer(8 << 20);
+}
+
+/// Beside the test above, whose senders leave sums and segments to the device where tc runs.
+TEST_P(Path, ALargeTransferNeedsNoOffloads) {
+  for (const char* host : {"client", "vm", "cloud"})
+    lab.in(host, "ethtool -K eth0 tx off tso off gso off gro off");
+  lab.start_agent();
+  expect_transfer(8 << 20);
+}
+
+TEST_P(Path, ALargeTransferUsesJumboFrames) {
+  for (const char* host : {"client", "vm", "cloud"}) {
+    lab.in("router", std::string("ip link set to-") + host + " mtu 9000");
+    lab.in(host, "ip link set eth0 mtu 9000");
+  }
+  lab.start_agent();
+  const std::uint64_t bytes = received("bytes"), packets = received("packets");
+  expect_transfer(32 << 20);
+  ASSERT_GT(received("packets"), packets);
+  const std::uint64_t each = (received("bytes") - bytes) / (received("packets") - packets);
+  EXPECT_GT(each, 3'000U) << "acknowledgements among them";
+  RecordProperty("bytes_a_packet", std::to_string(each));
 }
 
 TEST_P(Path, AnUnknownNeighbourCostsNoPacket) {
