@@ -59,6 +59,13 @@ static __always_inline void flows_note(__u64 now_ns)
 		*(volatile __u64 *)&heart->spilled_ns = now_ns;
 }
 
+/* Counts a flow that `flows` has no room for, and none that another CPU has just put there. */
+static __always_inline void settle_failed(struct flare_service_counters *row, long error)
+{
+	if (row && error != -EEXIST)
+		row->refused[FLARE_REFUSAL_TABLE_FULL]++;
+}
+
 /*
  * Moves a flow whose handshake is done from `embryos` to `flows`. Where `flows` is full it stays
  * where it is and still works.
@@ -69,6 +76,7 @@ __noinline int flow_settle(const struct flare_flow_key *forward_key)
 	struct flare_flow *forward, *reverse;
 	struct flare_service_counters *row;
 	struct flare_admission *adm;
+	long error;
 
 	if (!scratch || !forward_key)
 		return 0;
@@ -85,15 +93,15 @@ __noinline int flow_settle(const struct flare_flow_key *forward_key)
 	scratch->reverse.flags |= FLARE_FLOW_COUNTED;
 
 	row = service_counters_find(scratch->forward.service_id);
-	if (bpf_map_update_elem(&flows, &scratch->forward.peer, &scratch->reverse, BPF_NOEXIST)) {
-		if (row)
-			row->refused[FLARE_REFUSAL_TABLE_FULL]++;
+	error = bpf_map_update_elem(&flows, &scratch->forward.peer, &scratch->reverse, BPF_NOEXIST);
+	if (error) {
+		settle_failed(row, error);
 		return 0;
 	}
-	if (bpf_map_update_elem(&flows, &scratch->reverse.peer, &scratch->forward, BPF_NOEXIST)) {
+	error = bpf_map_update_elem(&flows, &scratch->reverse.peer, &scratch->forward, BPF_NOEXIST);
+	if (error) {
 		bpf_map_delete_elem(&flows, &scratch->forward.peer);
-		if (row)
-			row->refused[FLARE_REFUSAL_TABLE_FULL]++;
+		settle_failed(row, error);
 		return 0;
 	}
 	/* a flow that was reset in its handshake has had its end counted, and no second one follows */

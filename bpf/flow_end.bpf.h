@@ -8,7 +8,10 @@
 #include "find.bpf.h"
 #include "key.bpf.h"
 
-/* Where nothing was ever spilled, packets of the VM tier are spared two look-ups in large tables. */
+/*
+ * Where nothing was ever spilled, packets of the VM tier are spared the look-ups in large tables. The
+ * third one is for a flow that another CPU moves from `embryos` to `flows` between the first two.
+ */
 static __always_inline struct flare_flow *flow_find(const struct flare_flow_key *key)
 {
 	struct flare_heartbeat *heart = heartbeat_get();
@@ -17,7 +20,9 @@ static __always_inline struct flare_flow *flow_find(const struct flare_flow_key 
 	if (!heart || !*(volatile __u64 *)&heart->spilled_ns)
 		return NULL;
 	flow = bpf_map_lookup_elem(&flows, key);
-	return flow ? flow : bpf_map_lookup_elem(&embryos, key);
+	if (!flow)
+		flow = bpf_map_lookup_elem(&embryos, key);
+	return flow ? flow : bpf_map_lookup_elem(&flows, key);
 }
 
 /* As flow_find, for a key that a global function was given. */

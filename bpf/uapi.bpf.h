@@ -37,6 +37,9 @@
 #define offsetof(type, member) __builtin_offsetof(type, member)
 #endif
 
+#ifndef EEXIST
+#define EEXIST 17
+#endif
 #define ETH_P_IP 0x0800
 #define ETH_P_IPV6 0x86DD
 #define ETH_P_8021Q 0x8100

@@ -271,8 +271,8 @@ std::string Lab::agent_log() const {
 }
 
 CommandResult Lab::ctl(const std::string& arguments, const std::string& runner) const {
-  const std::string command = "nsenter --net=/run/netns/" + name(flare_host()) + " " + runner + " " +
-                              (programs_ / "flarectl").string() + " --pin-dir " +
+  const std::string command = "nsenter --net=/run/netns/" + name(flare_host()) + " " + runner +
+                              " " + (programs_ / "flarectl").string() + " --pin-dir " +
                               pin_dir().string() + " --socket " +
                               (folder_ / "flared.sock").string() + " " + arguments + " 2>&1";
   CommandResult result;
