@@ -218,14 +218,20 @@ TEST_F(Privileges, ToPinsAreRootsAndTheGroups) {
     struct stat info {};
     ASSERT_EQ(::stat(entry.path().c_str(), &info), 0) << entry.path();
     const bool is_link = entry.path().parent_path().filename() == "links" && !entry.is_directory();
-    const mode_t expected = entry.is_directory() ? 0750 : is_link ? 0600 : 0640;
+    const bool is_description = entry.path().filename() == "layout";  // agents alone read it
+    const bool is_roots = is_link || is_description;
+    const mode_t expected = entry.is_directory() ? 0750 : is_roots ? 0600 : 0640;
     EXPECT_EQ(info.st_mode & 07777, expected) << entry.path();
     EXPECT_EQ(info.st_uid, 0U) << entry.path();
-    EXPECT_EQ(info.st_gid, is_link ? 0U : kGroup) << entry.path();
-    ++kinds[entry.is_directory() ? "directories" : is_link ? "links" : "maps"];
+    EXPECT_EQ(info.st_gid, is_roots ? 0U : kGroup) << entry.path();
+    ++kinds[entry.is_directory() ? "directories"
+            : is_link            ? "links"
+            : is_description     ? "layouts"
+                                 : "maps"];
   }
   EXPECT_EQ(kinds["directories"], 2) << "the layout's and its links'";
   EXPECT_EQ(kinds["links"], 2) << "tc ingress and egress";
+  EXPECT_EQ(kinds["layouts"], 1);
   EXPECT_GE(kinds["maps"], 20);
   for (const auto& [kind, count] : kinds) RecordProperty(kind, count);
 
