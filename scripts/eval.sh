@@ -197,7 +197,8 @@ main() {
 		exit 2
 	fi
 	rates spike >/dev/null
-	write_manifest
+	# making the page again is no evaluation
+	if [ "$parallel" != 0 ] || [ ! -s "$results/manifest.json" ]; then write_manifest; fi
 	for ((repetition = 1; repetition <= repetitions; repetition++)); do
 		for cell in "${planned[@]}"; do
 			if missing "$cell" $repetition; then jobs+=("$cell $repetition"); fi
