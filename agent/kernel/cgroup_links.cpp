@@ -14,6 +14,7 @@
 #include <string>
 
 #include "kernel/libbpf_options.h"
+#include "kernel/pin_dir.h"
 #include "kernel/privilege.h"
 
 namespace flare {
@@ -107,21 +108,10 @@ struct Place {
   std::uint64_t cgroup_id;
 };
 
-/// As the links of interfaces are taken from another layout (links.cpp).
-void take_from_other_layout(const fs::path& pin) {
-  const fs::path cgroup = pin.parent_path();
-  const fs::path layout = cgroup.parent_path().parent_path();
-  const fs::path below = cgroup.parent_path().filename() / cgroup.filename() / pin.filename();
-  std::error_code failed;
-  for (const auto& other : fs::directory_iterator(layout.parent_path(), failed)) {
-    if (other.path() == layout || !other.path().filename().string().starts_with('v')) continue;
-    if (::rename((other.path() / below).c_str(), pin.c_str()) == 0) return;
-  }
-}
-
 /// The pinned link with the program put into it; nothing where there is none, or a dead one.
 Result<std::optional<UniqueFd>> replace(const Place& place, int program) {
-  if (::access(place.pin.c_str(), F_OK) != 0) take_from_other_layout(place.pin);
+  const fs::path layout = place.pin.parent_path().parent_path().parent_path();  // links, cgroup
+  if (::access(place.pin.c_str(), F_OK) != 0) take_from_other_layout(layout, place.pin);
   auto link = open_link(place.pin);
   if (!link || !*link) return link;
   auto facts = facts_of((*link)->get());

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <memory>
 #include <span>
@@ -152,22 +151,6 @@ Result<void> remove_pin(const fs::path& path) {
   return refused("cannot unpin " + path.string(), errno, "root");
 }
 
-/// Folders of other names are nobody's that we know.
-std::vector<fs::path> other_layouts_of(const fs::path& pin_dir) {
-  std::vector<fs::path> found;
-  std::error_code failed;
-  for (const auto& entry : fs::directory_iterator(pin_dir, failed)) {
-    const std::string name = entry.path().filename().string();
-    const bool is_layout = name.size() > 1 && name[0] == 'v' &&
-                           std::all_of(name.begin() + 1, name.end(), [](char one) {
-                             return std::isdigit(static_cast<unsigned char>(one)) != 0;
-                           });
-    if (!is_layout || entry.path() == layout_dir(pin_dir)) continue;
-    found.push_back(entry.path());
-  }
-  return found;
-}
-
 /// Whether a link is attached; those whose device is gone are removed.
 Result<bool> is_attached(const LinkPins& links) {
   for (const LinkPins::Name& name : links.list()) {
@@ -228,7 +211,7 @@ fs::path description_of(const fs::path& dir) { return dir / kDescription; }
 
 Result<std::optional<fs::path>> find_older_layout(const fs::path& pin_dir) {
   std::optional<fs::path> older;
-  for (const fs::path& other : other_layouts_of(pin_dir)) {
+  for (const fs::path& other : layouts_beside(layout_dir(pin_dir))) {
     const bool described = is_there(description_of(other));
     if (!described && (has_links(other) || has_interfaces(other))) return undescribed(other);
     if (!described || was_never_in_force(other, nullptr)) {

@@ -56,19 +56,6 @@ std::optional<LinkPins::Name> parse_name(const std::string& text) {
   return std::nullopt;
 }
 
-/// Moves the pin of a link here from the same place of another layout, whose programs are replaced
-/// next. A start that ends amid this leaves the link pinned in one of the two.
-void take_from_other_layout(const fs::path& pin) {
-  std::error_code failed;
-  const fs::path links = pin.parent_path().filename();
-  const fs::path layout = pin.parent_path().parent_path();
-  for (const auto& other : fs::directory_iterator(layout.parent_path(), failed)) {
-    if (other.path() == layout || !other.path().filename().string().starts_with('v')) continue;
-    const fs::path there = other.path() / links / pin.filename();
-    if (::rename(there.c_str(), pin.c_str()) == 0) return;
-  }
-}
-
 }  // namespace
 
 std::string_view to_text(HookPoint hook) {
@@ -106,7 +93,7 @@ std::vector<LinkPins::Name> LinkPins::list() const {
 }
 
 Result<std::optional<UniqueFd>> LinkPins::open(const Name& name) const {
-  if (!has(name)) take_from_other_layout(path_of(name));
+  if (!has(name)) take_from_other_layout(dir_.parent_path(), path_of(name));
   UniqueFd fd(bpf_obj_get(path_of(name).c_str()));
   if (fd) return std::optional<UniqueFd>(std::move(fd));
   if (errno == ENOENT) return std::optional<UniqueFd>();

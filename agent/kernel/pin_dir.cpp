@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
+#include <cstdio>
 #include <optional>
 
 #include "flare/abi.h"
@@ -62,6 +64,27 @@ fs::path layout_dir(const fs::path& pin_dir) {
 }
 
 fs::path links_dir(const fs::path& pin_dir) { return layout_dir(pin_dir) / "links"; }
+
+std::vector<fs::path> layouts_beside(const fs::path& layout) {
+  std::vector<fs::path> found;
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator(layout.parent_path(), failed)) {
+    const std::string name = entry.path().filename().string();
+    const bool is_layout = name.size() > 1 && name[0] == 'v' &&
+                           std::all_of(name.begin() + 1, name.end(), [](char one) {
+                             return std::isdigit(static_cast<unsigned char>(one)) != 0;
+                           });
+    if (is_layout && entry.path() != layout) found.push_back(entry.path());
+  }
+  return found;
+}
+
+void take_from_other_layout(const fs::path& layout, const fs::path& pin) {
+  const fs::path place = pin.lexically_relative(layout);
+  for (const fs::path& other : layouts_beside(layout)) {
+    if (::rename((other / place).c_str(), pin.c_str()) == 0) return;
+  }
+}
 
 bool is_on_bpffs(const fs::path& path) {
   std::error_code ignored;

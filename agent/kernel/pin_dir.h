@@ -14,6 +14,12 @@ namespace flare {
 std::filesystem::path layout_dir(const std::filesystem::path& pin_dir);
 /// Where its links are pinned.
 std::filesystem::path links_dir(const std::filesystem::path& pin_dir);
+/// The folders of other layouts, of those that are known by their names.
+std::vector<std::filesystem::path> layouts_beside(const std::filesystem::path& layout);
+/// Moves the pin of a link to `pin`, below `layout`, from the same place of another layout, if it
+/// is there: its programs are replaced next. A start that ends amid this leaves the link pinned in
+/// one of the two.
+void take_from_other_layout(const std::filesystem::path& layout, const std::filesystem::path& pin);
 
 /// Makes the three directories (0750, group flare where there is one). Fails where the path is not
 /// on a bpffs and says how to mount one.

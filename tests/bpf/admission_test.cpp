@@ -1,9 +1,8 @@
 // Choosing the tier: the VM tier's bucket, the heartbeat, what is charged and what is not.
-#include <time.h>
-
 #include <chrono>
 #include <thread>
 
+#include "base/clock.h"
 #include "receiver_fixture.h"
 
 namespace flare::test {
@@ -11,11 +10,7 @@ namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 
-std::uint64_t now_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * kSecond + static_cast<std::uint64_t>(now.tv_nsec);
-}
+std::uint64_t now_ns() { return MonotonicClock().now_ns(); }
 
 class Admission : public EachWay {
  protected:

@@ -1,10 +1,9 @@
 // What an attacker may send as much of as he likes: SYNs of nobody, and flows chosen to hash alike.
-#include <time.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 
+#include "base/clock.h"
 #include "control/limits.h"
 #include "receiver_fixture.h"
 
@@ -13,11 +12,7 @@ namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 
-std::uint64_t now_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * kSecond + static_cast<std::uint64_t>(now.tv_nsec);
-}
+std::uint64_t now_ns() { return MonotonicClock().now_ns(); }
 
 /// The `i`-th client of many: 65,536 addresses, then other ports.
 void set_client(Bytes& frame, bool v4, std::uint32_t i) {

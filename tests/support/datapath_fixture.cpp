@@ -6,13 +6,13 @@
 #include <linux/bpf.h>
 #include <linux/if_link.h>
 #include <net/if.h>
-#include <time.h>
 
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <stdexcept>
 
+#include "base/clock.h"
 #include "support/net_namespace.h"
 
 namespace flare::test {
@@ -165,11 +165,7 @@ void DatapathTest::SetUp() {
 }
 
 void DatapathTest::beat() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  maps().heartbeat.set(0, &flare_heartbeat::beat_ns,
-                       static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
-                           static_cast<std::uint64_t>(now.tv_nsec));
+  maps().heartbeat.set(0, &flare_heartbeat::beat_ns, MonotonicClock().now_ns());
 }
 
 Verdicts DatapathTest::verdicts(flare_hook hook) {

@@ -2,7 +2,6 @@
 // the same maps: verdict, bytes and reason are compared for each. Inputs are those of the fuzz
 // targets' corpora, and mutations of them by a fixed seed; FLARE_DIFFERENTIAL_ROUNDS says how many
 // of these for each.
-#include <time.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -10,6 +9,7 @@
 #include <iterator>
 #include <random>
 
+#include "base/clock.h"
 #include "datapath/talk.h"
 #include "support/datapath_fixture.h"
 
@@ -25,13 +25,6 @@ std::vector<Bytes> read_corpus(const std::string& target) {
   }
   std::sort(inputs.begin(), inputs.end());
   return inputs;
-}
-
-std::uint64_t kernel_now() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
-         static_cast<std::uint64_t>(now.tv_nsec);
 }
 
 class Differential : public DatapathTest, public testing::WithParamInterface<const char*> {
@@ -77,9 +70,9 @@ class Differential : public DatapathTest, public testing::WithParamInterface<con
     });
     const std::uint32_t zero = 0;
     auto* heart = fuzz::entry<flare_heartbeat>(here.heartbeat, zero);
-    if (heart->beat_ns != 0) heart->beat_ns += kernel_now() - fuzz::host().now_ns;
+    if (heart->beat_ns != 0) heart->beat_ns += MonotonicClock().now_ns() - fuzz::host().now_ns;
     maps().heartbeat.set(0, &flare_heartbeat::beat_ns, heart->beat_ns);
-    fuzz::host().now_ns = kernel_now();
+    fuzz::host().now_ns = MonotonicClock().now_ns();
   }
 
   void compare(flare_hook hook, const Bytes& frame, std::uint8_t how, const fuzz::Left& left) {
@@ -110,7 +103,7 @@ class Differential : public DatapathTest, public testing::WithParamInterface<con
     fuzz::Talk talk(session);
     over_ = false;
     for (int step = 0; step < 64 && !input.empty() && !over_; ++step) {
-      fuzz::host().now_ns = kernel_now();
+      fuzz::host().now_ns = MonotonicClock().now_ns();
       talk.step(input, true);
     }
   }
