@@ -163,6 +163,7 @@ class CrowdedRange : public NatPorts {
   }
   /// Settled flows on the first `count` ports of the range's shuffle.
   void occupy(std::uint32_t count) {
+    count_entries_every(100);  // each time a walk over all of them
     ASSERT_EQ(open(1), "spill-new");
     const flare_flow_key forward_key = flow_of(1);
     const auto forward = maps().embryos.lookup(forward_key);
@@ -266,6 +267,7 @@ class Flood : public NatPorts {};
 TEST_P(Flood, OfSynsDoesNotPushOutSettledFlows) {
   set_range(1024, 65535);
   constexpr std::uint16_t kSettled = 1000;
+  count_entries_every(100);  // each time a walk over all of them
   std::vector<Scene> settled;
   for (std::uint16_t port = 1; port <= kSettled; ++port) {
     establish(port);
