@@ -5,6 +5,7 @@ BUILD := build
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 600
 CMAKE_FLAGS ?=
+VM_PACKAGES := qemu-system-x86 busybox-static
 
 # every target: none is a file
 .PHONY: $(shell sed -nE 's/^([a-z0-9-]+):.*/\1/p' $(MAKEFILE_LIST))
@@ -24,7 +25,8 @@ build: packages ## build everything into build/
 demo: build ## the main job: a VM absorbs a real spike, without Flare and with it (root, 7 minutes)
 	@scripts/demo.sh $(BUILD)
 
-test: build ## unit tests, the BPF programs on made packets, end-to-end tests (root)
+test: build fuzz-build ## unit tests, the BPF programs on made packets, end to end, on other kernels, fuzzed (root)
+	@scripts/install_packages.sh $(VM_PACKAGES)
 	@scripts/test.sh $(BUILD)
 
 test-unit: build ## the unit tests alone
@@ -37,7 +39,7 @@ e2e: build ## the end-to-end tests alone (root)
 	@scripts/test.sh $(BUILD) e2e
 
 vmtest: build ## the BPF programs and their tests on other kernels, under QEMU
-	@scripts/install_packages.sh qemu-system-x86 busybox-static
+	@scripts/install_packages.sh $(VM_PACKAGES)
 	@scripts/vmtest.sh $(BUILD)
 
 bench: build ## ns a packet as ratios to an XDP_PASS floor, ns a connect() as ratios to a plain one (root)

@@ -43,13 +43,15 @@ take_lab() {
 make_image() {
 	local root=$work/image program source
 	source=$(pwd)
-	mkdir -p "$root"/{bin,dev,proc,sys,tmp,tests,etc,modules} "$root$source"/{docs,tests/bpf}
+	mkdir -p "$root"/{bin,dev,proc,sys,tmp,tests,etc,modules} "$root$source"/{docs,tests/bpf,tests/fuzz/corpus}
 	chmod 755 "$root"
 	cp "$(command -v busybox)" "$root/bin/busybox"
 	cp tests/vm/init.sh "$root/init"
 	cp docs/packets.md "$root$source/docs/"
 	cp tests/bpf/verifier_budget.txt "$root$source/tests/bpf/"
-	for program in "$build"/tests/vm/flare_vm_{programs,tests} "$build"/tests/bpf/{,connect/}*_tests; do
+	cp -r tests/fuzz/corpus/{xdp,tc} "$root$source/tests/fuzz/corpus/"
+	for program in "$build"/tests/vm/flare_vm_{programs,tests} "$build"/tests/bpf/{,connect/}*_tests \
+		"$build"/tests/bpf/differential/flare_differential_test; do
 		strip -o "$root/tests/${program##*/}" "$program" || return 1
 	done
 	# busybox's shell would take its own ip and sysctl

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # For scripts/vmtest.sh, to be sourced by it: what a guest said against what it should have.
-# The caller has set `work`.
-# shellcheck disable=SC2154 # work: the caller's
-readonly budget=tests/bpf/verifier_budget.txt kernels=tests/vm/kernels.txt
+# The caller has set `work` and `build`.
+# shellcheck disable=SC2154 # work, build: the caller's
+begun_at=$(date -u +%FT%TZ)
+readonly begun_at budget=tests/bpf/verifier_budget.txt kernels=tests/vm/kernels.txt
 
 # budget_of FAMILY: "program instructions" lines of the column of that kernel; a cell "-" is left out.
 budget_of() {
@@ -60,7 +61,7 @@ judge_programs() {
 # passed, failed and skipped.
 judge_fixtures() {
 	local log=$1 suite name status good bad not seconds
-	for suite in "$work"/image/tests/*_tests; do
+	for suite in "$work"/image/tests/*_test{,s}; do
 		suite=${suite##*/}
 		read -r _ name status good bad not seconds < <(grep "^SUITE $suite " "$log" || echo "SUITE $suite none 0 0 0 0")
 		passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + not))
@@ -79,47 +80,53 @@ judge_fixtures() {
 	[ "$passed" -gt 0 ] || complain "no test passed"
 }
 
-# add_result NAME STATUS [FIGURE=VALUE]...: a line of reports/trust/flare-vmtest.json; status 0 is passed.
+# add_result FILE NAME STATUS [FIGURE=VALUE]...: a line of results; status 0 is passed.
 add_result() {
-	local name=$1 status=failed figures='' figure value
-	[ "$2" != 0 ] || status=passed
-	shift 2
+	local file=$work/$1 name=$2 status=failed figures='' figure value
+	[ "$3" != 0 ] || status=passed
+	shift 3
 	for figure in "$@"; do
 		value=${figure#*=}
 		[[ $value =~ ^[0-9]+$ ]] || value="\"$value\""
 		figures+="${figures:+, }\"${figure%%=*}\": $value"
 	done
-	echo "{\"name\": \"$name\", \"status\": \"$status\", \"figures\": {$figures}}" >>"$work/results"
+	echo "{\"name\": \"$name\", \"status\": \"$status\", \"figures\": {$figures}}" >>"$file"
 }
 
-# record_results FAMILY LOG FIXTURES: what the guest's lines mean for the catalogue of faults: the programs, the test
-# programs, and each test of tests/vm. Wants what the judges found in the variables of judge().
+# record_results FAMILY LOG FIXTURES: what the guest's lines mean for the catalogue of faults: the programs and the
+# test programs, into `matrix`, and each test of tests/vm, into `guests`. Wants what the judges found in the
+# variables of judge().
 record_results() {
-	local family=${1%+} log=$2 fixtures=$3 status name holds words
+	local family=${1%+} log=$2 fixtures=$3 status name holds words good bad not
 	local -a most pairs
 	read -ra most < <(sed -n 's/^PROGRAM //p' "$log" | sort -k2 -n | tail -1) || true
-	add_result "verify.$family" "$verify_findings" "programs=$(grep -c '^PROGRAM ' "$log")" \
+	add_result matrix "verify.$family" "$verify_findings" "programs=$(grep -c '^PROGRAM ' "$log")" \
 		"refused=$(grep -c '^REFUSED ' "$log")" "instructions_most=${most[1]:-0}" \
 		"release=$(sed -n 's/^KERNEL //p' "$log")"
-	add_result "guest.$family" "$findings"
+	add_result matrix "guest.$family" "$findings"
 	[ "$fixtures" = 1 ] || return 0
-	add_result "fixtures.$family" "$fixture_findings" "passed=$passed" "failed=$failed" "skipped=$skipped"
+	add_result matrix "fixtures.$family" "$fixture_findings" "passed=$passed" "failed=$failed" "skipped=$skipped"
+	while read -r _ name status good bad not _; do
+		[ "$((good + bad))" = 0 ] ||
+			add_result matrix "$name.$family" $((status + bad)) "passed=$good" "failed=$bad" "skipped=$not"
+	done < <(grep '^SUITE ' "$log")
 	while read -r _ status name words; do
 		holds=1
 		[ "$status" != passed ] || holds=0
 		read -ra pairs <<<"$words"
-		add_result "$name.$family" $holds "${pairs[@]}"
+		add_result guests "$name.$family" $holds "${pairs[@]}"
 	done < <(grep '^CASE ' "$log")
 }
 
-# write_results OUT: the lines of add_result as one document.
+# write_results FILE PROGRAM: the lines of add_result as one document in reports/trust; none where no test ran.
 write_results() {
-	mkdir -p "$(dirname "$1")"
+	[ -s "$work/$1" ] || return 0
+	mkdir -p "$build/reports/trust"
 	{
-		echo '{"program": "flare-vmtest", "results": ['
-		sed '$!s/$/,/' "$work/results"
+		echo "{\"program\": \"$2\", \"timestamp\": \"$begun_at\", \"results\": ["
+		sed '$!s/$/,/' "$work/$1"
 		echo ']}'
-	} >"$1"
+	} >"$build/reports/trust/$2.json"
 }
 
 # judge FAMILY LOG FIXTURES: all of what a guest said; sets findings, and of them those of the programs and of

@@ -39,7 +39,7 @@ closing() {
 }
 
 if ! grep -q flare_fixtures=0 /proc/cmdline; then
-	for suite in /tests/*_tests; do
+	for suite in /tests/*_test /tests/*_tests; do
 		begun=$(date +%s)
 		"$suite" --gtest_brief=1 --gtest_filter="${filter:-*}" >/tmp/output 2>&1
 		status=$?
