@@ -82,10 +82,10 @@ class Differential : public DatapathTest, public testing::WithParamInterface<con
   static std::string difference(const Outcome& kernel, const fuzz::Left& user) {
     if (static_cast<int>(kernel.verdict) != user.verdict)
       return "verdict: " + std::to_string(static_cast<int>(kernel.verdict)) + " in the kernel, " +
-             std::to_string(user.verdict) + " in user space";
+             std::to_string(user.verdict) + " in user space\n";
     if (kernel.reason != fuzz::word_of(user.reason))
       return "reason: " + kernel.reason + " in the kernel, " + fuzz::word_of(user.reason) +
-             " in user space";
+             " in user space\n";
     if (kernel.bytes != user.frame)
       return "bytes: in the kernel\n" + hex_dump(kernel.bytes) + "in user space\n" +
              hex_dump(user.frame);
