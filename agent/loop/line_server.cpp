@@ -1,11 +1,13 @@
 #include "loop/line_server.h"
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -43,6 +45,12 @@ Result<UniqueFd> listening_socket(const std::filesystem::path& path, gid_t group
   return fd;
 }
 
+/// Whether the other end has read enough for more.
+bool has_room(int fd) {
+  pollfd one{fd, POLLOUT, 0};
+  return ::poll(&one, 1, 0) == 1;
+}
+
 }  // namespace
 
 LineServer::LineServer(EventLoop& loop, UniqueFd fd, std::filesystem::path path,
@@ -62,6 +70,9 @@ Result<std::unique_ptr<LineServer>> LineServer::listen(EventLoop& loop,
   const int number = fd->get();
   std::unique_ptr<LineServer> server(
       new LineServer(loop, *std::move(fd), path, limits, std::move(handler)));
+  auto deaf = Timer::once(loop, [self = server.get()] { self->close_deaf(); });
+  if (!deaf) return deaf.error();
+  server->deaf_ = *std::move(deaf);
   auto watched =
       loop.watch(number, EPOLLIN, [self = server.get()](std::uint32_t) { self->accept_all(); });
   if (!watched) return watched.error();
@@ -123,7 +134,9 @@ void LineServer::on_client(int fd, std::uint32_t events) {
   }
   // While answers wait, or whole lines do, the loop comes back as soon as the client can be written
   // to; it does not take in more until then.
+  client.deadline.reset();
   const bool busy = !client.output.empty() || client.input.find('\n') != std::string::npos;
+  if (busy) await_reader(client);
   if (!loop_.rewatch(fd, busy ? EPOLLOUT : EPOLLIN)) close_client(fd);
 }
 
@@ -158,6 +171,31 @@ bool LineServer::flush(Client& client) {
   if (sent < 0) return errno == EAGAIN || errno == EINTR;
   client.output.erase(0, static_cast<std::size_t>(sent));
   return true;
+}
+
+/// It is called again once the client has read most of what its socket holds.
+void LineServer::await_reader(Client& client) {
+  client.deadline = Clock::now() + limits_.reading;
+  if (!deaf_runs_) deaf_runs_ = deaf_->restart(limits_.reading).has_value();
+}
+
+/// Where we were late ourselves, the event of a client that did read is still to come.
+void LineServer::close_deaf() {
+  const auto now = Clock::now();
+  std::optional<Clock::time_point> next;
+  for (auto at = clients_.begin(); at != clients_.end();) {
+    auto& [fd, client] = *at++;
+    if (!client.deadline) continue;
+    if (*client.deadline <= now) {
+      if (!has_room(fd)) {
+        close_client(fd);
+        continue;
+      }
+      client.deadline = now + limits_.reading;
+    }
+    next = next ? std::min(*next, *client.deadline) : *client.deadline;
+  }
+  deaf_runs_ = next && deaf_->restart(*next - now).has_value();
 }
 
 void LineServer::close_client(int fd) {

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -15,6 +16,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "loop/event_loop.h"
+#include "loop/timer.h"
 
 namespace flare {
 
@@ -31,7 +33,9 @@ struct LineServerLimits {
   std::chrono::milliseconds silence{5000};  ///< who has said no whole line for so long gives way
   std::size_t line_bytes = 4096;            ///< a longer line closes the connection
   std::size_t answer_bytes = 262'144;       ///< unread answers; more closes the connection
-  int requests_per_turn = 16;               ///< lines of one client before others have their turn
+  std::chrono::milliseconds reading{
+      5000};                   ///< who reads too little in it for the next answer is closed
+  int requests_per_turn = 16;  ///< lines of one client before others have their turn
 };
 
 /// Listens on `path` and answers each line with what `handler` returns. Never waits for a client.
@@ -58,6 +62,8 @@ class LineServer {
     Clock::time_point heard;  ///< its last whole line, or when it came
     std::string input;
     std::string output;
+    /// While it has to read before there is room for more answers: until when.
+    std::optional<Clock::time_point> deadline;
   };
 
   LineServer(EventLoop& loop, UniqueFd fd, std::filesystem::path path, LineServerLimits limits,
@@ -68,6 +74,8 @@ class LineServer {
   bool receive(Client& client);
   bool answer_lines(Client& client);
   bool flush(Client& client);
+  void await_reader(Client& client);
+  void close_deaf();
   void close_client(int fd);
 
   EventLoop& loop_;
@@ -76,6 +84,8 @@ class LineServer {
   LineServerLimits limits_;
   Handler handler_;
   std::unordered_map<int, Client> clients_;
+  std::unique_ptr<Timer> deaf_;
+  bool deaf_runs_ = false;  ///< it does while a client has a deadline
 };
 
 }  // namespace flare

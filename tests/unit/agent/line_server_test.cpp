@@ -193,6 +193,41 @@ TEST_F(Server, AnswersAllOfManyLinesToAClientThatReadsLate) {
   EXPECT_EQ(bytes, 1000U * 3001U);
 }
 
+/// Clients ask for more than a socket holds: one reads nothing, one a few bytes now and then, and
+/// one all that comes, which it does between any two turns of the loop.
+TEST_F(Server, ClosesWhoLeavesAnAnswerUnread) {
+  serve({.reading = std::chrono::milliseconds(150)});
+  padding_ = 3000;
+  const UniqueFd deaf = connect();
+  const UniqueFd slow = connect();
+  const UniqueFd reader = connect();
+  const UniqueFd idle = connect();
+  for (const UniqueFd* client : {&deaf, &slow}) say(*client, std::string(500, '\n'));
+  std::size_t asked = 0;
+  std::size_t bytes = 0;
+  std::array<char, 10> few{};
+  const auto begun = std::chrono::steady_clock::now();
+  const auto lasts = [begun] {
+    return std::chrono::steady_clock::now() - begun < std::chrono::milliseconds(500);
+  };
+  while (bytes < asked * 3001 || lasts()) {
+    if (bytes == asked * 3001) {
+      say(reader, std::string(100, '\n'));
+      asked += 100;
+    }
+    turn(1);
+    const std::string read = read_all(reader);
+    bytes += read.size();
+    ASSERT_FALSE(read.empty() && is_closed(reader)) << bytes << " of " << asked * 3001;
+    static_cast<void>(::read(slow.get(), few.data(), few.size()));
+  }
+  EXPECT_FALSE(is_closed(idle)) << "it is owed nothing";
+  EXPECT_LT(read_all(deaf).size(), 500U * 3001U);
+  EXPECT_TRUE(is_closed(deaf));
+  EXPECT_LT(read_all(slow).size(), 500U * 3001U);
+  EXPECT_TRUE(is_closed(slow)) << "an answer has its time in all, not for each byte";
+}
+
 TEST_F(Server, SurvivesAClientThatLeavesInTheMiddle) {
   {
     const UniqueFd client = connect();
