@@ -117,6 +117,14 @@ fuzz: fuzz-build ## the datapath in user space and the agent's parsers under lib
 fuzz-quick: fuzz-build ## the same, 10 seconds each
 	@scripts/fuzz.sh build-fuzz 10
 
+fuzz-coverage: build ## which lines of the datapath the corpora reach: at least 95 %
+	@scripts/install_packages.sh libclang-rt-14-dev
+	@cmake -S . -B build-coverage -DFLARE_FUZZ=ON -DFLARE_FUZZ_COVERAGE=ON -DCMAKE_C_COMPILER=clang \
+		-DCMAKE_CXX_COMPILER=clang++ $(CMAKE_FLAGS) -Wno-dev >.configure.log 2>&1 || { cat .configure.log; exit 1; }
+	@rm -f .configure.log
+	@cmake --build build-coverage -j$(JOBS) --target fuzz_xdp fuzz_tc
+	@scripts/fuzz_coverage.sh $(BUILD) build-coverage
+
 fuzz-corpus: build fuzz-build ## the corpora in tests/fuzz/corpus anew: fixtures, what is there, what was found
 	@cmake --build $(BUILD) --target flare_fuzz_seeds
 	@scripts/fuzz_corpus.sh $(BUILD) build-fuzz

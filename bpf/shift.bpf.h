@@ -178,16 +178,20 @@ __noinline int shift_in(hook_ctx *ctx, const struct packet *pkt,
 	return sack_blank(ctx, pkt);
 }
 
-/* Changes the length in the IP header by `change`, which may be negative. Returns 0, or -1. */
+/*
+ * Changes the length in the IP header by `change`, which may be negative. BIG TCP leaves it 0: then it
+ * is made that of the packet. Returns 0, or -1.
+ */
 static __always_inline int ip_length_change(hook_ctx *ctx, const struct packet *pkt, __s32 change)
 {
 	__u32 offset = pkt->l3 + (pkt->is_v6 ? offsetof(struct ipv6hdr, payload_len)
 					     : offsetof(struct iphdr, tot_len));
+	__u32 bytes = pkt->bytes - (pkt->is_v6 ? sizeof(struct ipv6hdr) : 0);
 	__be16 was, is, check;
 
 	if (hook_load(ctx, offset, &was, sizeof(was)))
 		return -1;
-	is = bpf_htons(bpf_ntohs(was) + change);
+	is = bpf_htons((was ? bpf_ntohs(was) : bytes) + change);
 	if (hook_store(ctx, offset, &is, sizeof(is)))
 		return -1;
 	if (pkt->is_v6)

@@ -220,7 +220,8 @@ TEST_P(CrowdedRange, RefusesFewAtEightyPercentAndNoneIsGivenATakenPort) {
     const double probes = static_cast<double>(tcp_counters().port_probes - probes_before) / kTries;
     EXPECT_LE(probes, FLARE_PORT_PROBES);
     const std::string full = std::to_string(percent);
-    RecordProperty("refused_at_" + full, std::to_string(refused_here) + " of " + std::to_string(kTries));
+    RecordProperty("refused_at_" + full,
+                   std::to_string(refused_here) + " of " + std::to_string(kTries));
     RecordProperty("probes_at_" + full, std::to_string(probes));
   }
 }

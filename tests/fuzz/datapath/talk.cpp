@@ -28,29 +28,9 @@ void add_h2_frame(Frame& to, std::size_t bytes, std::uint8_t type, std::uint8_t 
 Frame hello(bool h2) {
   Frame hello = {22, 3, 1, 0, 63, 1, 0, 0, 59, 3, 3};
   hello.resize(43, 7);
-  const std::uint8_t rest[] = {0,
-                               0,
-                               2,
-                               0x13,
-                               1,
-                               1,
-                               0,
-                               0,
-                               16,
-                               0,
-                               0,
-                               2,
-                               0,
-                               0,
-                               0,
-                               16,
-                               0,
-                               5,
-                               0,
-                               3,
-                               2,
-                               'h',
-                               static_cast<std::uint8_t>(h2 ? '2' : '3')};
+  const std::uint8_t rest[] = {
+      0, 0, 2, 0x13, 1,  1, 0, 0, 16, 0, 0,   0,
+      2, 0, 0, 0,    16, 0, 5, 0, 3,  2, 'h', static_cast<std::uint8_t>(h2 ? '2' : '3')};
   hello.insert(hello.end(), std::begin(rest), std::end(rest));
   return hello;
 }

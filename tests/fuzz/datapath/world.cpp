@@ -98,7 +98,7 @@ void World::build(Input& input) {
                                    .udp_unreplied_ns = 30 * kSecond,
                                    .udp_replied_ns = 120 * kSecond,
                                    .nat_port_min = kNatMin,
-                                   .nat_port_max = kNatMax,
+                                   .nat_port_max = (setup[9] & 0x10) != 0 ? kNatCrowded : kNatMax,
                                    .plain_replies = static_cast<__u8>(setup[0] >> 5 & 1),
                                    .zero = {},
                                    .hash_key = {1, 2}};

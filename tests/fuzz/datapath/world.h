@@ -11,7 +11,7 @@
 namespace flare::fuzz {
 
 constexpr unsigned kServices = 8, kBackends = 32;
-constexpr std::uint16_t kNatMin = 20000, kNatMax = 20999;
+constexpr std::uint16_t kNatMin = 20000, kNatMax = 20999, kNatCrowded = 20001;
 
 /// The maps of the programs, found once.
 struct NamedMaps {

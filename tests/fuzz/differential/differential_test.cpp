@@ -195,20 +195,20 @@ TEST_P(Differential, KernelAndUserSpaceAgree) {
               met_.size());
 }
 
-/// A bug of one build alone, and the first word of what is said of it.
+/// A bug of one build alone, and what may be the first word of what is said of it.
 struct Bug {
-  const char* found;
+  std::set<std::string> found;
   std::function<void(fuzz::Left&)> spoil;
 };
 
 std::vector<Bug> bugs_of_one_build() {
   return {
-      {"verdict", [](fuzz::Left& left) { ++left.verdict; }},
-      {"reason", [](fuzz::Left& left) { left.reason = left.reason == 0 ? 1 : 0; }},
-      {"bytes", [](fuzz::Left& left) { left.frame.back() ^= 1; }},
-      {"bytes", [](fuzz::Left& left) { left.frame.pop_back(); }},
+      {{"verdict"}, [](fuzz::Left& left) { ++left.verdict; }},
+      {{"reason"}, [](fuzz::Left& left) { left.reason = left.reason == 0 ? 1 : 0; }},
+      {{"bytes"}, [](fuzz::Left& left) { left.frame.back() ^= 1; }},
+      {{"bytes"}, [](fuzz::Left& left) { left.frame.pop_back(); }},
       // the next packet of the flow meets another end
-      {"verdict",
+      {{"verdict", "reason"},
        [](fuzz::Left&) {
          fuzz::named().embryos.evict(0);
          fuzz::named().flows.evict(0);
@@ -225,7 +225,7 @@ TEST_P(Differential, FindsABugOfOneBuild) {
     difference_.clear();
     for (std::size_t each = 0; each < corpus.size() && difference_.empty(); each += 8)
       run_input(session, corpus[each]);
-    EXPECT_EQ(difference_.substr(0, difference_.find(':')), bug.found);
+    EXPECT_TRUE(bug.found.contains(difference_.substr(0, difference_.find(':')))) << difference_;
   }
 }
 

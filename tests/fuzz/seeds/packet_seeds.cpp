@@ -1,5 +1,6 @@
-// Writes inputs of the datapath's fuzz targets from the packet fixtures: for each row, family and
-// placement the packets that bring its state about, then its packet. flare_fuzz_seeds FOLDER
+// Writes inputs of the datapath's fuzz targets: from the packet fixtures, for each row, family and
+// placement, the packets that bring its state about, then its packet; and conversations.
+// flare_fuzz_seeds FOLDER
 #include <arpa/inet.h>
 
 #include <cstdio>
@@ -9,6 +10,7 @@
 
 #include "bpf/packet_case.h"
 #include "fuzz/datapath/input.h"
+#include "seeds/conversation_seeds.h"
 #include "select.bpf.h"
 
 namespace flare::test {
@@ -92,19 +94,22 @@ Bytes input_of(const PacketCase& row, Family family, Stand stand) {
   return input;
 }
 
+void write(const std::filesystem::path& file, const Bytes& input) {
+  std::ofstream to(file, std::ios::binary);
+  to.write(reinterpret_cast<const char*>(input.data()), static_cast<std::streamsize>(input.size()));
+  if (!to.flush()) throw std::runtime_error("cannot write " + file.string());
+}
+
 unsigned write_all(const std::filesystem::path& folder) {
   unsigned number = 0;
   std::filesystem::create_directories(folder);
   for (const PacketCase& row : all_packet_cases())
     for (const Family family : {Family::kV4, Family::kV6})
-      for (const Stand stand : {Stand::kReceiver, Stand::kBalancer, Stand::kBalancerPlain}) {
-        if (!row.runs_in(family)) continue;
-        const Bytes input = input_of(row, family, stand);
-        std::ofstream file(folder / ("fixture-" + std::to_string(number++)), std::ios::binary);
-        file.write(reinterpret_cast<const char*>(input.data()),
-                   static_cast<std::streamsize>(input.size()));
-        if (!file.flush()) throw std::runtime_error("cannot write into " + folder.string());
-      }
+      for (const Stand stand : {Stand::kReceiver, Stand::kBalancer, Stand::kBalancerPlain})
+        if (row.runs_in(family))
+          write(folder / ("fixture-" + std::to_string(number++)), input_of(row, family, stand));
+  for (const Bytes& input : conversations())
+    write(folder / ("conversation-" + std::to_string(number++)), input);
   return number;
 }
 
