@@ -142,6 +142,8 @@ Exit start(const Options& options, Logger& log) {
   load.libbpf_sink = libbpf_to(log);
   auto datapath = Datapath::load(load);
   if (!datapath) return fail(log, Exit::kNotLoaded, datapath.error());
+  auto tried = datapath->dry_run();
+  if (!tried) return fail(log, Exit::kNotLoaded, tried.error());
   return run_agent(options, *config, *datapath, log);
 }
 

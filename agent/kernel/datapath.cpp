@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "kernel/datapath_state.h"
+#include "kernel/dry_run.h"
 #include "kernel/layout_move.h"
 #include "kernel/libbpf_options.h"
 #include "kernel/privilege.h"
@@ -307,6 +308,15 @@ Result<std::size_t> Datapath::keep_pinned() {
   auto opened = open_maps_to_group(state_->pin_dir);
   if (!opened) return opened.error();
   return made;
+}
+
+Result<void> Datapath::dry_run() const {
+  for (std::uint32_t hook = 0; hook < FLARE_HOOKS_COUNT; ++hook) {
+    const auto which = static_cast<flare_hook>(hook);
+    auto tried = flare::dry_run(which, program_fd(which), maps());
+    if (!tried) return tried;
+  }
+  return {};
 }
 
 const Maps& Datapath::maps() const { return state_->maps; }

@@ -68,6 +68,9 @@ class Datapath {
   /// True where maps of an earlier agent were found and adopted.
   bool adopted() const;
 
+  /// Tries the loaded programs on made packets (dry_run.h), before they replace what is attached.
+  Result<void> dry_run() const;
+
   /// Attaches to `interface`, or replaces in place what an earlier agent attached there. The caller
   /// has filled the maps: packets arrive from here on. Also writes the `interfaces` entry. On
   /// failure the hooks that were attached before stay as they were. Needs CAP_NET_ADMIN and

@@ -96,6 +96,14 @@ class Faults : public testing::Test {
   bool log_says(const char* words) const {
     return lab.agent_log().find(words) != std::string::npos;
   }
+  /// Of the hooks that it is attached to.
+  std::string programs() const {
+    std::string ids;
+    const auto status = nlohmann::json::parse(lab.ctl("-o json status").out);
+    for (const auto& hook : status["interfaces"][0]["hooks"])
+      ids += hook["program_id"].dump() + " ";
+    return ids;
+  }
   std::filesystem::path layout() const {
     return lab.pin_dir() / ("v" + std::to_string(FLARE_ABI_VERSION));
   }
@@ -277,13 +285,6 @@ void refuse_programs() {
 
 TEST_F(Faults, AVerifierThatRefusesLeavesTheOldProgramsRunning) {
   start_spilling();
-  const auto programs = [this] {
-    std::string ids;
-    const auto status = nlohmann::json::parse(lab.ctl("-o json status").out);
-    for (const auto& hook : status["interfaces"][0]["hooks"])
-      ids += hook["program_id"].dump() + " ";
-    return ids;
-  };
   const std::string before = programs();
   lab.stop_agent(SIGKILL);
   EXPECT_THROW(lab.start_agent(refuse_programs), std::runtime_error);
@@ -292,6 +293,38 @@ TEST_F(Faults, AVerifierThatRefusesLeavesTheOldProgramsRunning) {
   EXPECT_EQ(ask(), "CCC") << "until the lease is over";
   lab.start_agent();
   EXPECT_EQ(ask(), "CCC");
+}
+
+/// The verifier takes a program that drops every packet; the dry run does not.
+TEST_F(Faults, AProgramThatMisbehavesIsRefusedBeforeItReplacesTheOld) {
+  start_spilling();
+  const std::string before = programs();
+  const auto maps = Maps::open(lab.pin_dir(), Access::kRead);
+  ASSERT_TRUE(maps) << maps.error().message();
+  const auto spilled = [&maps] {
+    return maps->reason_totals().packets[FLARE_HOOK_TC_INGRESS][FLARE_REASON_SPILL_KNOWN];
+  };
+  PacketStream stream(lab, "192.0.2.10", "198.51.100.10:8080", 64);
+  stream.start(5'000);
+  lab.stop_agent(SIGKILL);
+  EXPECT_THROW(lab.start_agent([] {
+    ::setenv("LD_PRELOAD", FLARE_PRELOAD, 1);
+    ::setenv("FLARE_BAD_PROGRAM", "1", 1);
+  }),
+               std::runtime_error);
+  EXPECT_TRUE(log_says("the dry run of the tc-ingress program failed")) << lab.agent_log();
+  EXPECT_TRUE(log_says("it returned 2, not -1")) << lab.agent_log();
+  EXPECT_EQ(programs(), before);
+  const std::uint64_t then = spilled();
+  EXPECT_TRUE(wait_for([&] { return spilled() > then; }, 2)) << "the old ones still count";
+  lab.start_agent();
+  EXPECT_NE(programs(), before);
+  EXPECT_EQ(ask(), "CCC");
+  const StreamCount count = stream.stop();
+  EXPECT_EQ(count.lost, 0U) << "of " << count.sent;
+  EXPECT_EQ(count.moved, 0U);
+  RecordProperty("packets", std::to_string(count.sent));
+  RecordProperty("lost", std::to_string(count.lost));
 }
 
 TEST_F(Faults, ARebootLeavesNothingButTheStateAndItIsTakenUp) {
