@@ -6,17 +6,21 @@
 #include <cstdlib>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/limits.h"
+#include "host/back_off.h"
 #include "host/capabilities.h"
 #include "host/descriptors.h"
 #include "host/host_ports.h"
 #include "host/instance_lock.h"
+#include "host/notify.h"
 #include "host/secret.h"
 #include "host/small_file.h"
 #include "kernel/datapath.h"
+#include "loop/timer.h"
 #include "service/agent.h"
 #include "service/kernel_tables.h"
 
@@ -38,6 +42,7 @@ enum class Exit : int {
 struct Options {
   AgentFiles files;
   bool check = false;
+  bool back_off = false;
 };
 
 Exit fail(Logger& log, Exit code, const Error& error) {
@@ -78,6 +83,26 @@ void tell_what_it_may_cost(Logger& log, const Config& config) {
   }
 }
 
+/// Waits where starts before this one have ended quickly. A full disk does not keep us from
+/// starting.
+void wait_its_turn(const BackOff& back_off, Logger& log) {
+  auto wait = back_off.begin();
+  if (!wait) {
+    log.warn("cannot count starts; not waiting reason=\"{}\"", wait.error().message());
+    return;
+  }
+  if (wait->count() == 0) return;
+  log.warn("the starts before this one ended within {} s each; waiting seconds={}",
+           BackOff::kLasts.count(), wait->count());
+  notify_status("waits after starts that ended quickly");
+  std::this_thread::sleep_for(*wait);
+}
+
+void forget_starts(const BackOff& back_off, Logger& log) {
+  auto forgotten = back_off.forget();
+  if (!forgotten) log.warn("{}", forgotten.error().message());
+}
+
 /// From here on the maps are filled, then packets come, then privileges go.
 Exit run_agent(const Options& options, const Config& config, Datapath& datapath, Logger& log) {
   auto loop = EventLoop::make();
@@ -106,8 +131,13 @@ Exit run_agent(const Options& options, const Config& config, Datapath& datapath,
   tell_what_it_may_cost(log, config);
   log.info("running version={} pid={} adopted={} state_ms={} pin_dir={}", FLARE_VERSION, ::getpid(),
            datapath.adopted(), (filled_ns - loaded_ns) / kNsPerMs, config.agent.pin_dir.string());
+  const BackOff back_off(config.agent.state_dir);
+  auto lasts = Timer::once(*loop, [&] { forget_starts(back_off, log); });
+  if (!lasts) return fail(log, Exit::kFailed, lasts.error());
+  if (options.back_off) static_cast<void>((*lasts)->restart(BackOff::kLasts));
   auto ran = agent.run();
   if (!ran) return fail(log, Exit::kFailed, ran.error());
+  if (options.back_off) forget_starts(back_off, log);
   return Exit::kStopped;
 }
 
@@ -135,6 +165,7 @@ Exit start(const Options& options, Logger& log) {
   auto pins = InstanceLock::on_pins(config->agent.pin_dir);
   if (!pins) return fail(log, Exit::kAlreadyRuns, pins.error());
 
+  if (options.back_off) wait_its_turn(BackOff(config->agent.state_dir), log);
   raise_descriptor_limit();
   LoadOptions load;
   load.pin_dir = config->agent.pin_dir;
@@ -154,6 +185,8 @@ Exit run_main(int argc, char** argv) {
   std::string pin_dir;
   app.add_option("--config", options.files.config, "the configuration file")->capture_default_str();
   app.add_flag("--check", options.check, "judge the configuration and end");
+  app.add_flag("--back-off", options.back_off,
+               "wait, longer each time, where the starts before ended quickly");
   app.add_option("--pin-dir", pin_dir, "where the maps are pinned, instead of agent.pin_dir");
   app.set_version_flag("--version",
                        "flared " FLARE_VERSION " layout " + std::to_string(FLARE_ABI_VERSION));

@@ -27,6 +27,7 @@
 #include <set>
 #include <sstream>
 #include <thread>
+#include <vector>
 
 #include "e2e/held_streams.h"
 #include "e2e/lab.h"
@@ -251,6 +252,35 @@ TEST_F(Faults, StoppedForLongerThanItsLeaseItIsNotWaitedFor) {
   EXPECT_EQ(streams.corrupt(), 0U);
   RecordProperty("fell_back_s", std::to_string(fell_back.count()));
   RecordProperty("back_s", std::to_string(back.count()));
+}
+
+/// Killed as soon as it is ready, as its unit would start it.
+TEST_F(Faults, ACrashLoopSlowsDownAndLosesNoPacket) {
+  start_spilling();
+  lab.stop_agent(SIGTERM);
+  const auto starts = lab.folder() / "state/starts";
+  EXPECT_FALSE(std::filesystem::exists(starts)) << "only with --back-off";
+  PacketStream stream(lab, "192.0.2.10", "198.51.100.10:8080", 64);
+  stream.start(5'000);
+  const std::vector<std::string> backing_off{"/bin/sh", "-c", "exec \"$@\" --back-off", "sh"};
+  for (int i = 0; i < 2; ++i) {
+    lab.start_agent_by(backing_off);
+    lab.stop_agent(SIGKILL);
+  }
+  EXPECT_FALSE(log_says("waiting seconds")) << "not after the first: " << lab.agent_log();
+  const auto begun = std::chrono::steady_clock::now();
+  lab.start_agent_by(backing_off);
+  const Seconds took = std::chrono::steady_clock::now() - begun;
+  EXPECT_TRUE(log_says("waiting seconds=1")) << lab.agent_log();
+  EXPECT_GT(took.count(), 1);
+  EXPECT_TRUE(std::filesystem::exists(starts));
+  lab.stop_agent(SIGTERM);
+  EXPECT_FALSE(std::filesystem::exists(starts)) << "it ended as it was told to";
+  const StreamCount count = stream.stop();
+  EXPECT_EQ(count.lost, 0U) << "of " << count.sent;
+  EXPECT_EQ(count.moved, 0U);
+  RecordProperty("packets", std::to_string(count.sent));
+  RecordProperty("lost", std::to_string(count.lost));
 }
 
 TEST_F(Faults, WithTooFewDescriptorsItEndsAndTheOldDatapathStays) {

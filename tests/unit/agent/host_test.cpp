@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "host/back_off.h"
 #include "host/host_ports.h"
 #include "host/instance_lock.h"
 #include "host/saved_state.h"
@@ -49,6 +50,30 @@ TEST_F(Host, IsLockedByOneAgent) {
             std::string::npos);
   { const auto gone = *std::move(first); }
   EXPECT_TRUE(InstanceLock::on_folder(folder_));
+}
+
+TEST_F(Host, WaitsLongerAfterEachShortStartUpToHalfAMinute) {
+  const BackOff back_off(folder_);
+  for (const int seconds : {0, 0, 1, 3, 7, 15, 29, 29, 29}) {
+    const auto wait = back_off.begin();
+    ASSERT_TRUE(wait) << wait.error().message();
+    EXPECT_EQ(wait->count(), seconds);
+  }
+  ASSERT_TRUE(back_off.forget());
+  for (const int seconds : {0, 0, 1}) EXPECT_EQ(back_off.begin()->count(), seconds);
+  ASSERT_TRUE(back_off.forget());
+  EXPECT_TRUE(back_off.forget()) << "nothing to forget is no fault";
+}
+
+TEST_F(Host, CountsStartsAnewWhereTheCountIsNone) {
+  const BackOff back_off(folder_);
+  for (const char* text : {"", "x", "-1", "99999999999999999999"}) {
+    write("starts", text);
+    EXPECT_EQ(back_off.begin()->count(), 0) << text;
+  }
+  write("starts", "4294967295");
+  EXPECT_EQ(back_off.begin()->count(), 29);
+  EXPECT_FALSE(BackOff(folder_ / "nowhere").begin());
 }
 
 TEST_F(Host, HasPinsLockedByOneAgent) {
