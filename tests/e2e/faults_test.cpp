@@ -29,6 +29,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/clock.h"
 #include "e2e/held_streams.h"
 #include "e2e/lab.h"
 #include "e2e/peers.h"
@@ -252,6 +253,93 @@ TEST_F(Faults, StoppedForLongerThanItsLeaseItIsNotWaitedFor) {
   EXPECT_EQ(streams.corrupt(), 0U);
   RecordProperty("fell_back_s", std::to_string(fell_back.count()));
   RecordProperty("back_s", std::to_string(back.count()));
+}
+
+/// Processes at our own priority that do nothing but make processes, a fixed number of each; they
+/// end with this.
+class ForkBomb {
+ public:
+  explicit ForkBomb(int processes) {
+    for (int i = 0; i < processes; ++i) {
+      const pid_t child = ::fork();
+      if (child == 0) multiply();
+      children_.push_back(child);
+    }
+  }
+  ForkBomb(const ForkBomb&) = delete;
+  ForkBomb& operator=(const ForkBomb&) = delete;
+  ~ForkBomb() {
+    for (const pid_t child : children_) {
+      ::kill(child, SIGKILL);
+      ::waitpid(child, nullptr, 0);
+    }
+  }
+
+ private:
+  [[noreturn]] static void multiply() {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (;;) {
+      const pid_t child = ::fork();
+      if (child == 0) ::_exit(0);
+      ::waitpid(child, nullptr, 0);
+    }
+  }
+
+  std::vector<pid_t> children_;
+};
+
+/// Thousands of signals a second that it handles, so that system calls end with EINTR, and 16
+/// processes beside it that fork without end.
+TEST_F(Faults, ASignalStormAndAForkBombNextDoorHoldNothingUp) {
+  lab.start_agent(
+      [] {
+        ::setenv("LD_PRELOAD", FLARE_PRELOAD, 1);
+        ::setenv("FLARE_HANDLES_SIGUSR1", "1", 1);
+      },
+      30);
+  lab.ctl_ok("share set web 1");
+  lab.ctl_ok("share set dgram 1");
+  const auto maps = Maps::open(lab.pin_dir(), Access::kRead);
+  ASSERT_TRUE(maps) << maps.error().message();
+  PacketStream stream(lab, "192.0.2.10", "198.51.100.10:8080", 64);
+  stream.start(2'000);
+  std::uint64_t signals = 0;
+  std::uint64_t beats = 0;
+  double oldest = 0;
+  std::array<int, 2> codes{-1, -1};
+  std::thread commands;
+  {
+    const ForkBomb bomb(16);
+    commands = std::thread([this, &codes] {
+      codes[0] = lab.ctl("reload").exit_code;
+      codes[1] = lab.ctl("share set web 0").exit_code;
+    });
+    const MonotonicClock clock;
+    std::uint64_t last = 0;
+    const std::uint64_t until = clock.now_ns() + 3'000'000'000;
+    while (clock.now_ns() < until) {
+      lab.signal_agent(SIGUSR1);
+      ++signals;
+      const std::uint64_t beat = maps->heartbeat.read(0).beat_ns;
+      beats += beat != last ? 1 : 0;
+      last = beat;
+      oldest = std::max(oldest, static_cast<double>(clock.now_ns() - beat) / 1e9);
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
+  }
+  commands.join();
+  EXPECT_EQ(codes, (std::array<int, 2>{0, 0})) << lab.agent_log();
+  EXPECT_GT(signals, 100U);
+  EXPECT_GE(beats, 2U);
+  EXPECT_LT(oldest, 2.0) << "the lease";
+  EXPECT_EQ(ask(), "VVV") << "what it was told amid it";
+  const StreamCount count = stream.stop();
+  EXPECT_EQ(count.lost, 0U) << "of " << count.sent;
+  EXPECT_EQ(count.moved, 0U);
+  RecordProperty("signals", std::to_string(signals));
+  RecordProperty("oldest_beat_s", std::to_string(oldest));
+  RecordProperty("packets", std::to_string(count.sent));
+  RecordProperty("lost", std::to_string(count.lost));
 }
 
 /// Killed as soon as it is ready, as its unit would start it.

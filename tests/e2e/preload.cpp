@@ -2,9 +2,11 @@
 //
 // FLARE_BAD_PROGRAM: the kernel gets, in the place of the tc ingress program, one that drops every
 // packet; the verifier has nothing against it.
+// FLARE_HANDLES_SIGUSR1: that signal interrupts what it waits for (EINTR), and does nothing else.
 #include <dlfcn.h>
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
+#include <signal.h>
 #include <sys/syscall.h>
 
 #include <cstdarg>
@@ -31,6 +33,13 @@ void replace_program(bpf_attr& attr) {
   attr.insn_cnt = 2;
   attr.func_info_cnt = 0;
   attr.line_info_cnt = 0;
+}
+
+__attribute__((constructor)) void handle_signal() {
+  if (std::getenv("FLARE_HANDLES_SIGUSR1") == nullptr) return;
+  struct sigaction action {};  // without SA_RESTART
+  action.sa_handler = [](int) {};
+  ::sigaction(SIGUSR1, &action, nullptr);
 }
 
 }  // namespace
