@@ -116,9 +116,12 @@ TEST_F(InterfacePatterns, ThatGoDownOrLoseTheirCarrierKeepTheirPrograms) {
   lab.in("router", "ip link set to-vm down; sleep 0.2; ip link set to-vm up");
   EXPECT_TRUE(wait_for(answers, 2)) << "the carrier was gone";
   lab.in("vm",
-         "ip link set eth0 down; ip link set eth0 up; ip route replace default via 198.51.100.1");
+         "ip link set eth0 down; sleep 0.2; ip link set eth0 up; "
+         "ip route replace default via 198.51.100.1");
   EXPECT_TRUE(wait_for(answers, 2)) << "it was down";
-  EXPECT_EQ(programs(), before) << "nothing was attached anew";
+  EXPECT_EQ(programs(), before);
+  EXPECT_EQ(count_in_log("attached interface="), 1) << "nothing is attached anew";
+  EXPECT_EQ(count_in_log("went away"), 0) << "what is down is there";
 }
 
 TEST_F(InterfacePatterns, ManyAtOnceAreAllFollowed) {
