@@ -10,6 +10,8 @@ namespace flare::test {
 namespace {
 
 constexpr int kMany = 500;
+/// Hardly more than both files have, so that ids are given again.
+constexpr int kBackends = 1600;
 
 /// Service `number` with the backends of `edition`; each edition has its own addresses.
 ServiceConfig service(int number, int edition) {
@@ -65,15 +67,80 @@ Picture picture_of(FakeTables& tables) {
   return picture;
 }
 
+/// By what flows know where they go.
+struct Identity {
+  std::uint32_t service = 0;
+  std::uint32_t backend = 0;
+  std::uint32_t generation = 0;
+  bool operator==(const Identity&) const = default;
+};
+using Identities = std::map<std::string, Identity>;  ///< by frontend and address
+
+Identities identities_of(FakeTables& tables) {
+  Identities identities;
+  const auto entries = tables.services();
+  for (const auto& [key, value] : *entries) {
+    if (value.retired != 0) continue;
+    for (const std::uint32_t id : tables.ids_in_table(value.id)) {
+      const flare_backend backend = tables.backend(id);
+      identities[Address{key.addr}.text() + " " + Address{backend.addr}.text()] = {
+          value.id, id, backend.generation};
+    }
+  }
+  return identities;
+}
+
+/// What only the change is about may be known by something else than before.
+void expect_same_for_others(const Identities& before, const Identities& now, const Picture& old,
+                            const Picture& fresh) {
+  std::size_t compared = 0;
+  for (const auto& [name, identity] : before) {
+    const std::string frontend = name.substr(0, name.find(' '));
+    const auto was = old.find(frontend), is = fresh.find(frontend);
+    if (is == fresh.end() || !(was->second == is->second)) continue;
+    ++compared;
+    const auto found = now.find(name);
+    EXPECT_TRUE(found != now.end() && found->second == identity) << name;
+  }
+  EXPECT_GT(compared, 400U);
+}
+
+/// An id that was given to another address has another generation, so that old flows see it.
+/// Returns how many were.
+std::size_t expect_new_generations(const std::vector<flare_backend>& before,
+                                   const std::vector<flare_backend>& now) {
+  std::size_t count = 0;
+  for (std::size_t id = 1; id < now.size(); ++id) {
+    const bool other = before[id].port != 0 && now[id].port != 0 &&
+                       Address{before[id].addr} != Address{now[id].addr};
+    if (!other) continue;
+    ++count;
+    EXPECT_GT(now[id].generation, before[id].generation) << "backend " << id;
+  }
+  return count;
+}
+
+/// Nothing but what `picture` shows has a name or an address.
+void expect_nothing_left_over(const FakeTables& tables, const Picture& picture) {
+  std::size_t addresses = 0, used = 0, named = 0;
+  for (const auto& [frontend, conduct] : picture) addresses += conduct.slots.size();
+  for (const flare_backend& backend : tables.backends_) used += backend.port != 0 ? 1 : 0;
+  for (const flare_service_info& info : tables.infos_) named += info.name[0] != '\0' ? 1 : 0;
+  EXPECT_EQ(used, addresses);
+  EXPECT_EQ(named, picture.size());
+}
+
 class KilledChange : public testing::Test {
  protected:
   /// The maps under the old file, and the agent dead before write `step` of the change; false where
   /// the change has fewer writes.
   bool die_at(std::size_t step) {
-    tables_ = FakeTables(2 * kMany, 8 * kMany);
+    tables_ = FakeTables(2 * kMany, kBackends);
     ServiceSet set(tables_, *log_, kKey);
     EXPECT_TRUE(set.apply(old_file(), {}, kStart));
     old_ = picture_of(tables_);
+    known_ = identities_of(tables_);
+    start_ = tables_.backends_;
     tables_.killing_write = tables_.steps + step;
     try {
       EXPECT_TRUE(set.apply(new_file(), set.state(), kStart + kSecond));
@@ -92,7 +159,7 @@ class KilledChange : public testing::Test {
     return picture_of(tables_);
   }
   static Picture applied_afresh(const Config& config) {
-    FakeTables tables(2 * kMany, 8 * kMany);
+    FakeTables tables(2 * kMany, kBackends);
     const auto log = make_logger(-1, true);
     ServiceSet set(tables, *log, kKey);
     EXPECT_TRUE(set.apply(config, {}, kStart));
@@ -102,6 +169,8 @@ class KilledChange : public testing::Test {
   std::unique_ptr<Logger> log_ = make_logger(-1, true);
   FakeTables tables_;
   Picture old_;
+  Identities known_;
+  std::vector<flare_backend> start_;
 };
 
 TEST_F(KilledChange, LeavesEachServiceAsItWasOrAsItIsToBeAndTheNextAgentFinishes) {
@@ -124,7 +193,14 @@ TEST_F(KilledChange, LeavesEachServiceAsItWasOrAsItIsToBeAndTheNextAgentFinishes
     }
     const bool back = kills % 2 == 0;  // the operator may have put the old file back
     EXPECT_TRUE(after_restart(back ? old_file() : new_file()) == (back ? before : after));
+    expect_same_for_others(known_, identities_of(tables_), before, after);
+    expect_new_generations(start_, tables_.backends_);
+    expect_nothing_left_over(tables_, back ? before : after);
   }
+  // The last one was not killed: what the old file had is free, and given again.
+  EXPECT_TRUE(after_restart(old_file()) == before);
+  EXPECT_GT(expect_new_generations(start_, tables_.backends_), 100U);
+  expect_nothing_left_over(tables_, before);
   EXPECT_GT(kills, 3) << "the change has that many writes";
   RecordProperty("kills", kills);
   RecordProperty("services", kMany);

@@ -74,6 +74,11 @@ TEST(LayoutPlan, FollowsElements) {
   const auto plan = plan_map(*old, *fresh, "things");
   ASSERT_OK(plan);
   EXPECT_EQ(plan->value.apply(bytes_of({1, 2, 3, 9})), bytes_of({9, 0, 1, 0, 2, 0}));
+  const auto back = plan_map(*fresh, *old, "things");
+  ASSERT_OK(back);
+  EXPECT_EQ(back->value.moves, (std::vector<FieldMove>{{8, 0, 4}, {16, 4, 4}, {0, 12, 4}}))
+      << "what only the longer list has is nowhere to be read";
+  EXPECT_EQ(back->value.apply(bytes_of({9, 0, 1, 0, 2, 0})), bytes_of({1, 2, 0, 9}));
 }
 
 TEST(LayoutPlan, OfOneLayoutIsOneMove) {
