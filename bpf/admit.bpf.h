@@ -108,6 +108,69 @@ static __always_inline int spend_check(const struct flare_service *svc, struct f
 	return MAY_SPEND;
 }
 
+/* Where the flows of a client's prefix are limited; NULL where nothing limits them. */
+static __always_inline struct flare_spill_prefix *prefix_find(const struct flare_service *svc,
+							      const struct flare_flow_key *flow)
+{
+	struct flare_flow_key *client;
+	__u32 slot;
+
+	if (!svc->prefix_interval_ns)
+		return NULL;
+	client = key_copy(flow);
+	if (!client)
+		return NULL;
+	slot = prefix_slot(svc, client, addr_is_v4(&flow->src));
+	return bpf_map_lookup_elem(&spill_prefixes, &slot);
+}
+
+/*
+ * As spend_check, for a client that is known. Its prefix is asked first, so that what is refused to one
+ * does not use up what is there for all, and is charged last: what nobody gets fills no entry, so
+ * that a few of them at a time are full, whatever is sent. Two CPUs at once may err by a flow.
+ */
+__noinline int spend_permit(const struct flare_service *svc, const struct flare_flow_key *flow,
+			    __u64 now_ns)
+{
+	struct flare_spill_prefix *prefix;
+	struct flare_admission *adm;
+	int refusal;
+
+	if (!svc || !flow)
+		return FLARE_REFUSAL_NO_BACKEND;
+	adm = admission_find(svc->id);
+	if (!adm)
+		return FLARE_REFUSAL_NO_BACKEND;
+	prefix = prefix_find(svc, flow);
+	if (prefix &&
+	    !bucket_has(&prefix->time_ns, now_ns, svc->prefix_interval_ns, svc->prefix_depth_ns))
+		return FLARE_REFUSAL_SPEND_PREFIX;
+	refusal = spend_check(svc, adm, now_ns);
+	if (prefix && refusal == MAY_SPEND)
+		bucket_take(&prefix->time_ns, now_ns, svc->prefix_interval_ns,
+			    svc->prefix_depth_ns);
+	return refusal;
+}
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct flood_count);
+} flood_counts SEC(".maps");
+
+/* Counts a new flow of this CPU. Returns whether there are too many for any to be spilled. */
+__noinline int flood_check(__u64 now_ns)
+{
+	struct flare_settings *set = settings_get();
+	__u32 zero = 0;
+	struct flood_count *count = bpf_map_lookup_elem(&flood_counts, &zero);
+
+	if (!set || !set->flood_rate || !count)
+		return 0;
+	return flood_note(count, now_ns, set->flood_rate);
+}
+
 /* The backend that a tier's table holds for this hash; 0: none is usable. */
 static __always_inline __u32 table_pick(__u32 service_id, __u8 tier, __u64 hash)
 {

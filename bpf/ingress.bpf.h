@@ -24,7 +24,8 @@ struct choice {
 	__u32 cause; /* of a spilled one: FLARE_SPILL_* */
 	__u8 tier;
 	__u8 again; /* not new: its record was lost */
-	__u8 zero[2];
+	__u8 flood; /* one of too many */
+	__u8 zero;
 };
 
 /* What shall be done with a packet that is translated. */
@@ -204,7 +205,6 @@ __noinline int flow_give(hook_ctx *ctx, const struct flare_service *svc, const s
 {
 	struct flow_scratch *scratch = flow_scratch_get();
 	struct flare_backend *backend;
-	struct flare_admission *adm;
 	struct flow_plan *plan;
 	int kept;
 	__u32 id;
@@ -218,8 +218,7 @@ __noinline int flow_give(hook_ctx *ctx, const struct flare_service *svc, const s
 	else
 		id = backend_select(svc, choice->tier & 1, choice->hash);
 	backend = bpf_map_lookup_elem(&backends, &id);
-	adm = admission_find(svc->id);
-	if (!id || !backend || !adm || backend->state == FLARE_BACKEND_DOWN)
+	if (!id || !backend || backend->state == FLARE_BACKEND_DOWN)
 		return FLARE_REFUSAL_NO_BACKEND;
 	kept = source_is_kept(ctx, svc, pkt, backend, choice->tier);
 	if (!kept && !svc->snat_count)
@@ -229,7 +228,9 @@ __noinline int flow_give(hook_ctx *ctx, const struct flare_service *svc, const s
 
 		if (pkt->ttl <= 1)
 			return FLARE_REFUSAL_TTL;
-		refusal = spend_check(svc, adm, choice->now_ns);
+		if (choice->flood)
+			return FLARE_REFUSAL_FLOOD;
+		refusal = spend_permit(svc, &pkt->flow, choice->now_ns);
 		if (refusal != MAY_SPEND)
 			return refusal;
 	}
@@ -374,6 +375,7 @@ __noinline int decide_new(hook_ctx *ctx, const struct flare_service *svc, const 
 	if (svc->placement == FLARE_PLACEMENT_RECEIVER &&
 	    vm_flow_known(pkt, choice->hash, choice->now_ns))
 		return FLARE_REASON_VM_KNOWN;
+	choice->flood = !!flood_check(choice->now_ns);
 	wish = tier_choose(svc, adm, row, &pkt->flow.src, choice->hash, choice->now_ns);
 	choice->cause = wish.cause;
 	if (wish.spill && svc->policy != FLARE_POLICY_OBSERVE)

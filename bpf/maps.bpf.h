@@ -187,6 +187,16 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } admission SEC(".maps");
 
+/* An array and no table of prefixes: what an attacker makes up fills nothing. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, FLARE_SPILL_PREFIXES);
+	__type(key, __u32);
+	__type(value, struct flare_spill_prefix);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} spill_prefixes SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);

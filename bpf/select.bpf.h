@@ -68,6 +68,22 @@ static __always_inline __u64 flow_hash(const struct flare_flow_key *flow, const 
 	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
 }
 
+/*
+ * The entry of `spill_prefixes` that a client's flows count in: by its service and its prefix, a /24 of
+ * IPv4 or a /64 of IPv6, which are what one customer can come from all of. Overwrites `flow`.
+ */
+static __always_inline __u32 prefix_slot(const struct flare_service *svc,
+					 struct flare_flow_key *flow, int is_v4)
+{
+	if (is_v4)
+		((__u8 *)flow->src.word)[15] = 0;
+	else
+		flow->src.word[2] = flow->src.word[3] = 0;
+	__builtin_memset(&flow->dst, 0, sizeof(*flow) - sizeof(flow->src));
+	flow->dst.word[0] = svc->id;
+	return (__u32)(flow_hash(flow, svc->hash_key) >> 32) & (FLARE_SPILL_PREFIXES - 1);
+}
+
 /* Whether the share sends a flow of this hash away: share 0 never does, FLARE_SHARE_ONE always. */
 static __always_inline int share_takes(__u64 hash, __u64 share)
 {
@@ -129,6 +145,37 @@ static __always_inline int bucket_take(__u64 *word, __u64 now_ns, __u64 interval
 			return 1;
 	}
 	return 1;
+}
+
+/* Whether bucket_take() finds a token. */
+static __always_inline int bucket_has(const __u64 *word, __u64 now_ns, __u64 interval_ns,
+				      __u64 depth_ns)
+{
+	return bucket_next(*(const volatile __u64 *)word, now_ns, interval_ns, depth_ns) != 0;
+}
+
+/* New flows on one CPU: in the second that began then, and in the one before it. */
+struct flood_count {
+	__u64 begun_ns;
+	__u32 flows;
+	__u32 before;
+};
+
+/*
+ * Counts a new flow. Returns whether there are more than `most` of them: in this second so far, or in
+ * the last one, as a flood that lasts would else be given the first of each second.
+ */
+static __always_inline int flood_note(struct flood_count *count, __u64 now_ns, __u32 most)
+{
+	__u64 age_ns = now_ns - count->begun_ns;
+
+	if (age_ns >= NSEC_PER_SEC) {
+		count->before = age_ns < 2 * NSEC_PER_SEC ? count->flows : 0;
+		count->flows = 0;
+		count->begun_ns = now_ns;
+	}
+	count->flows++;
+	return count->flows > most || count->before > most;
 }
 
 /*

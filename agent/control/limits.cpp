@@ -32,6 +32,14 @@ RateLimit spend_limit(const SpendConfig& spend) {
   return {interval_ns, interval_ns * spend.burst};
 }
 
+RateLimit prefix_limit(const SpendConfig& spend) {
+  const RateLimit whole = spend_limit(spend);
+  if (whole.interval_ns == 0 || spend.prefix_share >= 1) return {};
+  const auto interval_ns = static_cast<std::uint64_t>(
+      std::ceil(static_cast<double>(whole.interval_ns) / spend.prefix_share));
+  return {interval_ns, std::max(interval_ns, whole.depth_ns)};
+}
+
 RateLimit ramp_limit(const SpendConfig& spend) {
   if (spend.ramp_instances == 0) return {};
   const auto every = std::chrono::nanoseconds(spend.ramp_every).count();

@@ -26,6 +26,9 @@ RateLimit bucket_limit(double capacity_rps, std::optional<std::uint32_t> tokens)
 /// Spilled flows a second. The interval is rounded up: never more than was allowed.
 RateLimit spend_limit(const SpendConfig& spend);
 
+/// What of these one prefix of clients may have; no limit where that is all. At least one at once.
+RateLimit prefix_limit(const SpendConfig& spend);
+
 /// Growth of concurrent spilled flows; no limit where `ramp_instances` is 0.
 RateLimit ramp_limit(const SpendConfig& spend);
 

@@ -173,6 +173,8 @@ void read_agent(const YamlNode& node, const std::string& key, Draft& draft, Prob
        path_field("state_dir", kPathBytes, agent.state_dir, problems),
        path_field("pin_dir", kPathBytes, agent.pin_dir, problems),
        duration_field("heartbeat_bound", {2 * kSecond, kHour}, agent.heartbeat_bound, problems),
+       integer_field("flood_rate", {0, 100'000'000, "new flows a second on one CPU; 0 is no limit"},
+                     agent.flood_rate, problems),
        {"log_level", level, {}}},
       problems);
 }

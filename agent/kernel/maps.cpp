@@ -85,7 +85,8 @@ Result<void> check_sizes(const Maps& maps) {
   bool backends_agree = maps.backend_counters.size() == maps.backends_max() * maps.cpus() &&
                         maps.backend_loads.size() >= maps.backends_max() &&
                         maps.sock_backend_loads.size() >= maps.backends_max();
-  if (services_agree && backends_agree) return {};
+  bool slots_agree = maps.spill_prefixes.size() == FLARE_SPILL_PREFIXES;
+  if (services_agree && backends_agree && slots_agree) return {};
   return Error(
       "the sizes of the pinned maps do not belong together: detach and start flared again "
       "(flarectl detach --yes)");
@@ -117,6 +118,7 @@ Result<Maps> Maps::open(const fs::path& pin_dir, Access access) {
   auto service_counters = opener.open<decltype(Maps::service_counters)>("service_counters");
   auto backend_counters = opener.open<decltype(Maps::backend_counters)>("backend_counters");
   auto reason_counters = opener.open<decltype(Maps::reason_counters)>("reason_counters");
+  auto spill_prefixes = opener.open<decltype(Maps::spill_prefixes)>("spill_prefixes");
   auto turns = opener.open<decltype(Maps::turns)>("turns");
   auto latencies = opener.open<decltype(Maps::latencies)>("latencies");
   if (opener.error()) return *opener.error();
@@ -141,6 +143,7 @@ Result<Maps> Maps::open(const fs::path& pin_dir, Access access) {
             *std::move(service_counters),
             *std::move(backend_counters),
             *std::move(reason_counters),
+            *std::move(spill_prefixes),
             *std::move(turns),
             *std::move(latencies)};
   auto sound = check_sizes(maps);

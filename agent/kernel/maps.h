@@ -58,6 +58,7 @@ struct Maps {
   MappedArray<flare_service_counters> service_counters;  ///< [cpu * services_max() + id]
   MappedArray<flare_backend_counters> backend_counters;  ///< [cpu * backends_max() + id]
   MappedArray<flare_reason_counters> reason_counters;    ///< [cpu]
+  MappedArray<flare_spill_prefix> spill_prefixes;        ///< by prefix_slot()
   MappedArray<flare_turn_set> turns;                     ///< by hash of the connection
   MappedArray<flare_histogram> latencies;  ///< [(id * 2 + tier) * 2 + FLARE_LATENCY_*]
 

@@ -132,13 +132,13 @@ std::vector<std::string> pinned_names(const fs::path& dir) {
 
 const std::vector<std::string>& map_names() {
   static const std::vector<std::string> kNames = {
-      "settings",         "heartbeat",         "services",        "backends",
-      "tables",           "service_info",      "interfaces",      "flows",
-      "embryos",          "fragments",         "vm_flows",        "admission",
-      "service_counters", "backend_counters",  "reason_counters", "turns",
-      "latencies",        "spill_events",      "http2",           "shifts",
-      "chain_sources",    "affinities",        "backend_loads",   "sock_flows",
-      "sock_loads",       "sock_backend_loads"};
+      "settings",         "heartbeat",          "services",        "backends",
+      "tables",           "service_info",       "interfaces",      "flows",
+      "embryos",          "fragments",          "vm_flows",        "admission",
+      "service_counters", "backend_counters",   "reason_counters", "turns",
+      "latencies",        "spill_events",       "http2",           "shifts",
+      "chain_sources",    "affinities",         "backend_loads",   "sock_flows",
+      "sock_loads",       "sock_backend_loads", "spill_prefixes"};
   return kNames;
 }
 

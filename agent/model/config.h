@@ -41,6 +41,7 @@ struct BackendConfig {
 struct SpendConfig {
   double per_second = 500;                       ///< spilled flows per second
   std::uint32_t burst = 500;                     ///< of them at once
+  double prefix_share = 1;                       ///< part of both for one /24 or /64; 1 is no limit
   std::uint64_t per_hour = 500'000;              ///< spilled flows in any hour of the clock
   std::uint32_t active = 0;                      ///< concurrent spilled flows; 0 is no limit
   std::uint32_t ramp_instances = 1000;           ///< growth of concurrent flows ...
@@ -175,6 +176,8 @@ struct AgentConfig {
   std::filesystem::path state_dir = "/var/lib/flare";
   std::filesystem::path pin_dir = "/sys/fs/bpf/flare";  ///< the layout version is added below it
   std::chrono::milliseconds heartbeat_bound{5'000};
+  /// New flows a second on one CPU above which none is spilled; 0 is no limit. Katran's figure.
+  std::uint32_t flood_rate = 125'000;
   std::string log_level = "info";
 };
 

@@ -49,6 +49,7 @@ flare_settings compose_settings(const Config& config, const HashKey& hash_key,
   settings.tcp_reset_ns = to_ns(config.timeouts.tcp_reset);
   settings.udp_unreplied_ns = to_ns(config.timeouts.udp_unreplied);
   settings.udp_replied_ns = to_ns(config.timeouts.udp_replied);
+  settings.flood_rate = config.agent.flood_rate;
   settings.nat_port_min = config.nat.port_min;
   settings.nat_port_max = config.nat.port_max;
   const bool plain =
@@ -66,11 +67,14 @@ flare_service compose_service(const ServiceConfig& service, std::uint32_t id,
   value.share = steering.share;
   const RateLimit bucket = bucket_limit(steering.bucket_rps, service.bucket_depth);
   const RateLimit spend = spend_limit(service.spend);
+  const RateLimit prefix = prefix_limit(service.spend);
   const RateLimit ramp = ramp_limit(service.spend);
   value.bucket_interval_ns = bucket.interval_ns;
   value.bucket_depth_ns = bucket.depth_ns;
   value.spend_interval_ns = spend.interval_ns;
   value.spend_depth_ns = spend.depth_ns;
+  value.prefix_interval_ns = prefix.interval_ns;
+  value.prefix_depth_ns = prefix.depth_ns;
   value.ramp_interval_ns = ramp.interval_ns;
   value.ramp_depth_ns = ramp.depth_ns;
   value.hour_budget = service.spend.per_hour;

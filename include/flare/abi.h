@@ -22,7 +22,7 @@
 #define FLARE_ASSERT_SIZE(type, size) static_assert(sizeof(type) == (size), "layout of " #type)
 #endif
 
-#define FLARE_ABI_VERSION 3
+#define FLARE_ABI_VERSION 4
 
 /* Limits. The agent may create a map smaller than its limit, never larger. */
 #define FLARE_SERVICES_MAX	4096
@@ -38,6 +38,7 @@
 #define FLARE_SHIFTS_MAX	16384	/* connections into which a GOAWAY was put */
 #define FLARE_AFFINITIES_MAX	65536	/* clients whose backend is remembered */
 #define FLARE_CHAIN_SOURCES_MAX	1024	/* prefixes of serverless_sources */
+#define FLARE_SPILL_PREFIXES	65536	/* power of two; cells for prefixes of clients */
 #define FLARE_SNAT_ADDRS_MAX	8
 #define FLARE_PORT_PROBES	32
 #define FLARE_NAME_BYTES	64 /* with the closing 0 */
@@ -147,7 +148,9 @@
 	R(NO_PORT, "no-port")                 \
 	R(TABLE_FULL, "table-full")           \
 	R(NO_ROUTE, "no-route")               \
-	R(TTL, "ttl")
+	R(TTL, "ttl")                         \
+	R(SPEND_PREFIX, "spend-prefix") /* the prefix that it comes from has had its share */ \
+	R(FLOOD, "flood") /* more new flows on this CPU than flood_rate */
 
 /*
  * Why a packet got its verdict. Each hook counts exactly one reason for each packet it sees.
@@ -330,8 +333,10 @@ struct flare_settings {
 	__u8 plain_replies; /* 1: flows may keep their client's address, so that any packet may be a reply */
 	__u8 zero[3];
 	__u64 hash_key[2]; /* secret of the keyed hash of `turns`, kept across restarts */
+	__u32 flood_rate; /* new flows a second on one CPU above which none is spilled; 0: no limit */
+	__u32 zero2;
 };
-FLARE_ASSERT_SIZE(struct flare_settings, 80);
+FLARE_ASSERT_SIZE(struct flare_settings, 88);
 
 /* The one entry of `heartbeat`: a sign of life from either side. */
 struct flare_heartbeat {
@@ -352,6 +357,8 @@ struct flare_service {
 	__u64 bucket_depth_ns;
 	__u64 spend_interval_ns; /* spilled flows per second */
 	__u64 spend_depth_ns;
+	__u64 prefix_interval_ns; /* of these, for one prefix of clients */
+	__u64 prefix_depth_ns;
 	__u64 ramp_interval_ns; /* growth of concurrent spilled flows */
 	__u64 ramp_depth_ns;
 	__u64 hour_budget; /* spilled flows per hour; 0: none may be spilled */
@@ -379,7 +386,7 @@ struct flare_service {
 	__u8 zero[6];
 	struct flare_addr snat[FLARE_SNAT_ADDRS_MAX];
 };
-FLARE_ASSERT_SIZE(struct flare_service, 288);
+FLARE_ASSERT_SIZE(struct flare_service, 304);
 
 #define FLARE_BACKEND_LOCAL 0x01 /* its address is this host's own: the stack delivers to it */
 
@@ -691,6 +698,15 @@ struct flare_admission {
 	__u64 zero2;
 };
 FLARE_ASSERT_SIZE(struct flare_admission, 128);
+
+/*
+ * Entry of `spill_prefixes`, by keyed hash of a service and a prefix of clients: a limit as those of
+ * `admission`. Prefixes whose hashes are the same share one.
+ */
+struct flare_spill_prefix {
+	__u64 time_ns;
+};
+FLARE_ASSERT_SIZE(struct flare_spill_prefix, 8);
 
 /* Counts of one tier or backend: "in" is from the client, "out" is to the client. */
 struct flare_traffic {

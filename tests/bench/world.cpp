@@ -100,6 +100,8 @@ flare_settings settings() {
       .plain_replies = 0,
       .zero = {},
       .hash_key = {0x1234'5678'9abc'def0, 0x0fed'cba9'8765'4321},
+      .flood_rate = 0,
+      .zero2 = 0,
   };
 }
 

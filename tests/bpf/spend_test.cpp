@@ -23,6 +23,12 @@ const Limit kLimits[] = {
        service.spend_interval_ns = 3600 * kSecond;
        service.spend_depth_ns = 4 * 3600 * kSecond;
      }},
+    {"PrefixShare", FLARE_REFUSAL_SPEND_PREFIX, 3,
+     [](flare_service& service) {
+       service.spend_interval_ns = 3600 * kSecond;
+       service.prefix_interval_ns = 3 * 3600 * kSecond;
+       service.spend_depth_ns = service.prefix_depth_ns = 10 * 3600 * kSecond;
+     }},
     {"HourBudget", FLARE_REFUSAL_SPEND_HOUR, 7,
      [](flare_service& service) { service.hour_budget = 7; }},
     {"NoBudget", FLARE_REFUSAL_SPEND_HOUR, 0,

@@ -121,6 +121,8 @@ void DatapathTest::forget_packets() {
   for (std::uint32_t id = 0; id < maps().backends_max(); ++id) maps().clear_backend_counters(id);
   for (std::uint32_t set = 0; set < maps().turns.size(); ++set)
     if (maps().turns.read(set).way[0].tag != 0) maps().turns.clear(set);
+  for (std::uint32_t slot = 0; slot < maps().spill_prefixes.size(); ++slot)
+    maps().spill_prefixes.clear(slot);
   vm_flow_walk_->forget_all();
   beat();
 }
@@ -159,6 +161,8 @@ void DatapathTest::SetUp() {
       .plain_replies = 0,
       .zero = {},
       .hash_key = {1, 2},
+      .flood_rate = 0,
+      .zero2 = 0,
   };
   ASSERT_TRUE(maps().settings.update(0, settings));
   beat();

@@ -157,6 +157,11 @@ static Json event_json(const flare_spill_event& event, std::uint64_t now_ns) {
   return event.number == 0 ? Json(nullptr) : spill_event_json(event, now_ns);
 }
 
+/// Of a limit; null where there is none.
+static Json tokens_per_second(std::uint64_t interval_ns) {
+  return interval_ns == 0 ? Json(nullptr) : Json(1e9 / static_cast<double>(interval_ns));
+}
+
 Json service_json(const ServiceView& view) {
   const flare_service& service = view.entry.service;
   const flare_service_info& info = view.entry.info;
@@ -217,6 +222,8 @@ Json service_json(const ServiceView& view) {
       {"handshakes", totals.handshakes},
       {"port_probes", totals.port_probes},
       {"stale_decisions", totals.stale_decisions},
+      {"spend_per_second", tokens_per_second(service.spend_interval_ns)},
+      {"prefix_per_second", tokens_per_second(service.prefix_interval_ns)},
       {"active", view.admission.active},
       {"active_max", service.active_max},
       {"active_peak", view.admission.active_peak},

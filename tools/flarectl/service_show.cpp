@@ -103,6 +103,10 @@ void print_spending(const Context& context, const ServiceView& view) {
                 (service.active_max == 0 ? "" : " of " + human_count(service.active_max)) +
                 ", highest " + human_count(view.admission.active_peak));
   facts.add("rate limit", limit_text(service.spend_interval_ns, service.spend_depth_ns, "none"));
+  if (service.prefix_interval_ns != 0) {
+    facts.add("a /24 or /64",
+              limit_text(service.prefix_interval_ns, service.prefix_depth_ns, "no limit"));
+  }
   facts.add("ramp", limit_text(service.ramp_interval_ns, service.ramp_depth_ns, "none"));
   bool exhausted = used >= service.hour_budget;
   facts.add("this hour", {human_count(used) + " of " + human_count(service.hour_budget) +

@@ -50,6 +50,7 @@ class Walk {
   std::optional<flare_spill_cause> wish();
   Result<void> spill(flare_spill_cause cause);
   std::optional<flare_refusal> forbidden();
+  bool prefix_allows() const;
   void refuse(flare_refusal refusal);
   void find_port(const flare_backend& backend, std::uint32_t backend_id);
 
@@ -170,8 +171,19 @@ std::optional<flare_spill_cause> Walk::wish() {
   return FLARE_SPILL_BUCKET;
 }
 
-/// The refusal that forbids one more spilled flow, if any; as spend_check().
+/// Whether the prefix that the packet comes from has a share left.
+bool Walk::prefix_allows() const {
+  if (service_.prefix_interval_ns == 0) return true;
+  flare_flow_key client = key_;
+  const std::uint32_t slot = prefix_slot(&service_, &client, packet_.source.address.is_v4());
+  return bucket_next(maps_.spill_prefixes.read(slot).time_ns, now_, service_.prefix_interval_ns,
+                     service_.prefix_depth_ns) != 0;
+}
+
+/// The refusal that forbids one more spilled flow, if any; as spend_permit(). Whether its CPU meets
+/// a flood nobody knows.
 std::optional<flare_refusal> Walk::forbidden() {
+  if (!prefix_allows()) return FLARE_REFUSAL_SPEND_PREFIX;
   if (service_.active_max != 0 && admission_.active >= service_.active_max) {
     return FLARE_REFUSAL_SPEND_ACTIVE;
   }

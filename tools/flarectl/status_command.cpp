@@ -207,6 +207,7 @@ void print_as_json(const Context& context, const Status& status) {
                           {"flows", status.flows_max}}},
                         {"nat_port_min", status.settings.nat_port_min},
                         {"nat_port_max", status.settings.nat_port_max},
+                        {"flood_rate", status.settings.flood_rate},
                         {"hooks_known", status.hooks_known},
                         {"interfaces", interfaces},
                         {"cgroups", cgroups},
@@ -305,6 +306,10 @@ void print_for_people(const Context& context, const Status& status) {
                             human_count(status.flows_max) + " flows");
   facts.add("NAT ports", std::to_string(status.settings.nat_port_min) + "-" +
                              std::to_string(status.settings.nat_port_max));
+  const std::uint32_t flood_rate = status.settings.flood_rate;
+  facts.add("flood", flood_rate == 0 ? "no limit on new flows of a CPU"
+                                     : "above " + human_rate(flood_rate) +
+                                           " new flows on a CPU none is spilled");
   for (const std::string& problem : status.problems) facts.add("problem", {problem, Tone::kBad});
   facts.print(std::cout, context);
   if (!status.interfaces.empty()) print_hooks(context, status);

@@ -101,7 +101,9 @@ void World::build(Input& input) {
                                    .nat_port_max = (setup[9] & 0x10) != 0 ? kNatCrowded : kNatMax,
                                    .plain_replies = static_cast<__u8>(setup[0] >> 5 & 1),
                                    .zero = {},
-                                   .hash_key = {1, 2}};
+                                   .hash_key = {1, 2},
+                                   .flood_rate = (setup[8] >> 6) * 2U,
+                                   .zero2 = 0};
   put(named().settings, std::uint32_t{0}, settings);
   if ((setup[8] & 3) != 3) beat((setup[8] & 3) == 0 ? kStart : kStart - 100 * kSecond);
   put(named().chain_sources, flare_prefix{.bits = 96 + 24, .addr = v4(203, 0, 113, 0)},
@@ -134,6 +136,8 @@ void World::put_services(const std::uint8_t* setup) {
   service.bucket_depth_ns = 4 * service.bucket_interval_ns;
   service.spend_interval_ns = (setup[4] >> 3 & 7U) * kSecond / 8;
   service.spend_depth_ns = 2 * service.spend_interval_ns;
+  service.prefix_interval_ns = (setup[9] >> 5 & 1U) * 2 * service.spend_interval_ns;
+  service.prefix_depth_ns = service.spend_depth_ns;
   service.ramp_interval_ns = (setup[4] >> 6) * kSecond;
   service.ramp_depth_ns = 2 * service.ramp_interval_ns;
   service.hour_budget = setup[5] == 0 ? 1'000'000 : setup[5] - 1U;

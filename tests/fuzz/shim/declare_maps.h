@@ -15,8 +15,8 @@
 	M(interfaces) M(chain_sources) M(flows) M(embryos) M(fragments) M(affinities)        \
 	M(backend_loads) M(sock_loads) M(sock_backend_loads) M(vm_flows) M(admission)        \
 	M(turns) M(http2) M(shifts) M(latencies) M(service_counters) M(backend_counters)     \
-	M(reason_counters) M(work_scratch) M(flow_scratch) M(move_scratch) M(option_scratch) \
-	M(sum_scratch) M(http2_scratch) M(key_scratch)
+	M(reason_counters) M(spill_prefixes) M(flood_counts) M(work_scratch) M(flow_scratch) \
+	M(move_scratch) M(option_scratch) M(sum_scratch) M(http2_scratch) M(key_scratch)
 /* clang-format on */
 
 #define DECLARE_EACH(map) DECLARE(map);

@@ -127,6 +127,10 @@ const std::vector<BadConfig> kTypeCases{
   {"HugeDuration", "tcp_established: 1h", "tcp_established: 99999999999h", "27:20", "timeouts.tcp_established", "found \"99999999999h\""},
   {"ZeroSpendRate", "per_second: 500", "per_second: 0", "11:25", "services[0].spend.per_second", "found \"0\""},
   {"ZeroBurst", "burst: 500", "burst: 0", "11:37", "services[0].spend.burst", "found \"0\""},
+  {"NoPrefixShare", "burst: 500", "prefix_share: 0", "11:44", "services[0].spend.prefix_share", "found \"0\"; accepted: a number from 0.001 to 1 (of per_second and burst for one prefix of clients; 1 is no limit)"},
+  {"PrefixShareInPercent", "burst: 500", "prefix_share: 10", "11:44", "services[0].spend.prefix_share", "found \"10\"; accepted: a number from 0.001 to 1"},
+  {"NegativeFloodRate", "log_level: info", "flood_rate: -1", "34:15", "agent.flood_rate", "found \"-1\"; accepted: a whole number from 0 to 100000000 (new flows a second on one CPU; 0 is no limit)"},
+  {"FractionForAFloodRate", "log_level: info", "flood_rate: 0.5", "34:15", "agent.flood_rate", "found \"0.5\""},
   {"NegativePrice", "duration_ms: 84", "duration_ms: -84", "12:43", "services[0].price.duration_ms", "found \"-84\""},
 };
 

@@ -33,6 +33,7 @@ TEST(GoodConfig, IsReadWhole) {
   EXPECT_EQ(web.capacity_rps, 438);
   EXPECT_EQ(web.formula.interval, std::chrono::milliseconds(1000));
   EXPECT_EQ(web.spend.per_hour, 100'000U);
+  EXPECT_EQ(web.spend.prefix_share, 1) << "one prefix may have all, unless told";
   ASSERT_EQ(web.snat.size(), 2U);
   EXPECT_EQ(web.snat[1].text(), "192.0.2.11");
   ASSERT_EQ(web.serverless.size(), 2U);
@@ -46,6 +47,17 @@ TEST(GoodConfig, IsReadWhole) {
   EXPECT_EQ(config.nat.port_max, 29999);
   EXPECT_EQ(config.timeouts.tcp_established, std::chrono::hours(1));
   EXPECT_EQ(config.limits.services, 3U);
+  EXPECT_EQ(config.agent.flood_rate, 125'000U);
+}
+
+TEST(GoodConfig, BoundsPrefixesAndFloods) {
+  std::string text(kGoodConfig);
+  text.replace(text.find("burst: 500"), 10, "prefix_share: 0.1");
+  text.replace(text.find("log_level: info"), 15, "flood_rate: 0");
+  const Verdict verdict = read_config_text(text, test_host());
+  ASSERT_TRUE(verdict.config) << shown(verdict);
+  EXPECT_EQ(verdict.config->services[0].spend.prefix_share, 0.1);
+  EXPECT_EQ(verdict.config->agent.flood_rate, 0U);
 }
 
 TEST(GoodConfig, TheExampleIsAccepted) {

@@ -29,6 +29,23 @@ TEST(Spend, NeverAllowsMoreThanItSays) {
   EXPECT_EQ(limit.depth_ns, limit.interval_ns * 5);
 }
 
+TEST(PrefixShare, IsThatPartOfRateAndBurst) {
+  SpendConfig spend;
+  spend.prefix_share = 0.1;
+  EXPECT_EQ(prefix_limit(spend), (RateLimit{20'000'000, 1'000'000'000}))
+      << "50 a second and at once";
+  spend.burst = 4;
+  EXPECT_EQ(prefix_limit(spend), (RateLimit{20'000'000, 20'000'000}))
+      << "one, where it would be less";
+}
+
+TEST(PrefixShare, OfAllIsNoLimit) {
+  EXPECT_EQ(prefix_limit(SpendConfig{}), RateLimit{}) << "the default";
+  SpendConfig spend;
+  spend.prefix_share = 0.999;
+  EXPECT_NE(prefix_limit(spend), RateLimit{});
+}
+
 TEST(Ramp, IsLambdasThousandInTenSeconds) {
   const RateLimit limit = ramp_limit(SpendConfig{});
   EXPECT_EQ(limit, (RateLimit{10'000'000, 10'000'000'000}));

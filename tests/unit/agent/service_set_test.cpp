@@ -33,6 +33,20 @@ TEST_F(Services, AreWrittenWhole) {
   EXPECT_EQ(tables_.ids_in_table(0), (std::set<std::uint32_t>{1, 2}));
 }
 
+TEST_F(Services, BoundPrefixesAndFloodsAsTold) {
+  apply(with({web()}));
+  EXPECT_EQ(tables_.only_service().prefix_interval_ns, 0U) << "no limit";
+  EXPECT_EQ(tables_.settings().flood_rate, 125'000U);
+  ServiceConfig bounded = web();
+  bounded.spend.prefix_share = 0.1;
+  Config config = with({bounded});
+  config.agent.flood_rate = 7;
+  apply(config);
+  EXPECT_EQ(tables_.only_service().prefix_interval_ns, 20'000'000U) << "50 a second";
+  EXPECT_EQ(tables_.only_service().prefix_depth_ns, kSecond) << "50 at once";
+  EXPECT_EQ(tables_.settings().flood_rate, 7U);
+}
+
 TEST_F(Services, ThatDoNotChangeAreNotWrittenAgain) {
   apply(with({web()}));
   const std::size_t writes = tables_.service_writes;

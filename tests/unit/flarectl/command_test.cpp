@@ -251,6 +251,33 @@ TEST_F(CommandTest, TheWorstCostKnowsTheRateLimitToo) {
   EXPECT_NEAR(service["worst_cost_per_hour_usd"].get<double>(), 3610 * 2629e-9, 1e-9);
 }
 
+TEST_F(CommandTest, TheShareOfAPrefixIsShownWhereThereIsOne) {
+  EXPECT_TRUE(
+      flarectl("-o json service show web").json()["service"]["prefix_per_second"].is_null());
+  EXPECT_EQ(flarectl("service show web").out.find("/24"), std::string::npos);
+  FilledService web = usual_service("web", "192.0.2.10:80", 6, 0);
+  web.service.prefix_interval_ns = kSecondNs / 50;
+  web.service.prefix_depth_ns = kSecondNs;
+  ASSERT_TRUE(put_service(maps(), web));
+  Json service = flarectl("-o json service show web").json()["service"];
+  EXPECT_EQ(service["spend_per_second"], 500);
+  EXPECT_EQ(service["prefix_per_second"], 50);
+  EXPECT_EQ(service["refused"]["spend-prefix"], 0);
+  EXPECT_EQ(service["refused"]["flood"], 0);
+  const std::string text = flarectl("service show web").out;
+  EXPECT_NE(text.find("50.0/s, at once 50"), std::string::npos) << text;
+}
+
+TEST_F(CommandTest, TheFloodRateIsShown) {
+  EXPECT_EQ(flarectl("-o json status").json()["flood_rate"], 0);
+  flare_settings settings = usual_settings();
+  settings.flood_rate = 125'000;
+  ASSERT_TRUE(maps().settings.update(0, settings));
+  EXPECT_EQ(flarectl("-o json status").json()["flood_rate"], 125'000);
+  EXPECT_NE(flarectl("status").out.find("above 125k/s new flows"), std::string::npos)
+      << flarectl("status").out;
+}
+
 TEST_F(CommandTest, OnlyThisHoursSpillsCountAgainstTheBudget) {
   std::uint64_t hour = MonotonicClock().now_ns() / (3600 * kSecondNs);
   maps().admission.set(0, &flare_admission::hour, hour << 40 | 1234);

@@ -10,6 +10,7 @@
 
 #include "flarectl_test.h"
 #include "kernel/libbpf_options.h"
+#include "select.bpf.h"
 
 namespace flare::ctl {
 namespace {
@@ -69,6 +70,21 @@ TEST_F(SimulateTest, WithoutTheAgentTheFallbackHolds) {
   web_.service.fallback = FLARE_FALLBACK_VM;
   publish();
   EXPECT_EQ(ask().reason, "vm-new");
+}
+
+TEST_F(SimulateTest, AsksForThePrefixsShare) {
+  web_.service.share = FLARE_SHARE_ONE;
+  web_.service.prefix_interval_ns = web_.service.prefix_depth_ns = kSecondNs;
+  publish();
+  EXPECT_EQ(ask().reason, "spill-new");
+  flare_flow_key client{};
+  client.src = endpoint("203.0.113.1:5000").address.raw;
+  const std::uint32_t slot = prefix_slot(&web_.service, &client, 1);
+  maps().spill_prefixes.set(slot, &flare_spill_prefix::time_ns,
+                            MonotonicClock().now_ns() + 3600 * kSecondNs);
+  EXPECT_EQ(ask().reason, "vm-overload");
+  EXPECT_EQ(ask("203.0.113.255:7").reason, "vm-overload") << "of the same /24";
+  EXPECT_EQ(ask("203.0.112.1:5000").reason, "spill-new") << "of another";
 }
 
 TEST_F(SimulateTest, TheCapCountsWhatIsInFlight) {
