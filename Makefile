@@ -71,6 +71,10 @@ balance: build ## new flows over a balancer's backends: weights, least against h
 disruption: build ## open connections through a balancer while backends, agent and maps change (root, 2 minutes)
 	@scripts/disruption.sh $(BUILD)
 
+continuity: build ## kills, program swaps, another layout of the maps and back, each packet counted (root, 30 minutes)
+	@scripts/install_packages.sh jq
+	@scripts/continuity.sh $(BUILD)
+
 soak: build ## steady traffic with a fault every 30 s: what is lost, what grows (root, FLARE_SOAK_SECONDS=3600)
 	@scripts/soak.sh $(BUILD)
 

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "e2e/lab.h"
 #include "e2e/peers.h"
 
 namespace flare::test {
@@ -48,6 +49,12 @@ std::size_t HeldStreams::greeted_by(char tag) const {
                                                 [tag](const Stream& s) { return s.tag == tag; }));
 }
 
+bool HeldStreams::all_answer(double seconds) {
+  answered_ = 0;
+  ++lap_;
+  return wait_for([this] { return answered_ == streams_.size(); }, seconds);
+}
+
 void HeldStreams::stop() {
   stop_ = true;
   if (thread_.joinable()) thread_.join();
@@ -57,6 +64,7 @@ void HeldStreams::send_next(std::size_t index) {
   Stream& stream = streams_[index];
   stream.expected = message(index, stream.round++);
   stream.received = 0;
+  stream.sent_in = lap_;
   stream.sent_at = now();
   const ssize_t sent =
       ::send(stream.fd.get(), stream.expected.data(), stream.expected.size(), MSG_NOSIGNAL);
@@ -84,6 +92,13 @@ void HeldStreams::receive(Stream& stream) {
   stream.received += n;
 }
 
+void HeldStreams::count_lap(Stream& stream) {
+  const std::uint64_t lap = lap_;
+  if (stream.sent_in != lap || stream.counted_in == lap) return;
+  stream.counted_in = lap;
+  ++answered_;
+}
+
 void HeldStreams::exchange() {
   std::vector<pollfd> items(streams_.size());
   for (std::size_t i = 0; i < streams_.size(); ++i) {
@@ -104,6 +119,7 @@ void HeldStreams::exchange() {
         items[i].fd = -1;
       } else if (stream.received == stream.expected.size()) {
         ++exchanges_;
+        count_lap(stream);
         send_next(i);
       }
     }

@@ -24,6 +24,8 @@ class HeldStreams {
   std::size_t size() const { return streams_.size(); }
   /// How many were greeted by the server with this tag.
   std::size_t greeted_by(char tag) const;
+  /// Whether every connection gets back a message that it sends after this call, within `seconds`.
+  bool all_answer(double seconds = 10);
   /// Ends the exchange; the figures below are then final.
   void stop();
 
@@ -42,14 +44,18 @@ class HeldStreams {
     std::string expected;
     std::size_t received = 0;
     double sent_at = 0;
+    std::uint64_t sent_in = 0, counted_in = 0;  ///< laps: of its message, of its last answer
   };
   void exchange();
   void send_next(std::size_t index);
   void receive(Stream& stream);
+  void count_lap(Stream& stream);
 
   double pause_;
   std::vector<Stream> streams_;
   std::atomic<bool> stop_ = false;
+  std::atomic<std::uint64_t> lap_ = 0;     ///< calls of all_answer()
+  std::atomic<std::size_t> answered_ = 0;  ///< in this lap
   std::atomic<std::uint64_t> exchanges_ = 0, resets_ = 0, corrupt_ = 0;
   std::atomic<double> longest_wait_ = 0;
   std::thread thread_;

@@ -66,17 +66,20 @@ TEST_P(Swaps, OfTheProgramsLoseNoPacket) {
   const int swaps = times("FLARE_SWAPS", 200);
   const auto begun = std::chrono::steady_clock::now();
   const std::uint64_t before = stream.sent();
-  stream.start(times("FLARE_SWAP_RATE", kRate));
+  const double rate = times("FLARE_SWAP_RATE", static_cast<int>(kRate));
+  const auto between = static_cast<std::uint64_t>(rate / 300);
+  stream.start(rate);
   for (int i = 0; i < swaps; ++i) {
     auto attached = (i % 2 == 0 ? *other : *one).attach(interface);
     ASSERT_TRUE(attached) << attached.error().message();
     EXPECT_TRUE(attached->replaced);
-    for (const std::uint64_t at = stream.sent(); stream.sent() < at + 64;)
+    for (const std::uint64_t at = stream.sent(); stream.sent() < at + between;)
       std::this_thread::sleep_for(std::chrono::microseconds(100));
   }
   const StreamCount count = stream.stop();
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
   RecordProperty("swaps", std::to_string(swaps));
+  RecordProperty("kpps_asked", std::to_string(rate / 1e3));
   RecordProperty("kpps",
                  std::to_string(static_cast<double>(count.sent - before) / took.count() / 1e3));
   expect_nothing_lost(count);

@@ -14,9 +14,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -73,11 +75,36 @@ bool is_change(std::uint64_t call) {
   }
 }
 
+bool is_bpf(const __ptrace_syscall_info& call, bpf_cmd command) {
+  return call.entry.nr == SYS_bpf && call.entry.args[0] == static_cast<std::uint64_t>(command);
+}
+
 bool waits(std::uint64_t call) {
 #ifdef SYS_epoll_wait
   if (call == SYS_epoll_wait) return true;
 #endif
   return call == SYS_epoll_pwait;
+}
+
+void let_trace() { ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr); }
+
+/// Lets a child go on that called let_trace(), until `there` holds of a system call that it enters:
+/// it stands there then. False where it ended before that.
+bool run_until(pid_t child, const std::function<bool(const __ptrace_syscall_info&)>& there) {
+  int status = 0;
+  while (::waitpid(child, &status, 0) == child && WIFSTOPPED(status)) {
+    const bool at_call = WSTOPSIG(status) == (SIGTRAP | 0x80);
+    if (at_call) {
+      __ptrace_syscall_info info{};
+      ::ptrace(PTRACE_GET_SYSCALL_INFO, child, sizeof(info), &info);
+      if (info.op == PTRACE_SYSCALL_INFO_ENTRY && there(info)) return true;
+    } else {
+      ::ptrace(PTRACE_SETOPTIONS, child, nullptr, PTRACE_O_TRACESYSGOOD);
+    }
+    const long resume_with = at_call || WSTOPSIG(status) == SIGTRAP ? 0 : WSTOPSIG(status);
+    ::ptrace(PTRACE_SYSCALL, child, nullptr, resume_with);
+  }
+  return false;
 }
 
 void mount_bpffs_once() {
@@ -180,7 +207,7 @@ void Lab::configure(const std::string& services, const std::string& more,
 void Lab::spawn_agent(const std::function<void()>& in_child, std::vector<std::string> runner) {
   const std::string config = (folder_ / "flare.yaml").string();
   const std::string log = (folder_ / "flared.log").string();
-  runner.insert(runner.end(), {(programs_ / "flared").string(), "--config", config});
+  runner.insert(runner.end(), {flared_.string(), "--config", config});
   std::vector<char*> arguments;
   for (std::string& word : runner) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -204,31 +231,20 @@ void Lab::kill_a_start(std::chrono::milliseconds after) {
   stop_agent(SIGKILL);
 }
 
-int Lab::kill_a_start_at(int call) {
-  spawn_agent([] { ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr); }, {});
+int Lab::kill_a_start_at(int call, Calls count) {
+  spawn_agent(let_trace, {});
   int entered = 0;
-  int status = 0;
-  long resume_with = 0;
-  while (::waitpid(agent_, &status, 0) == agent_ && WIFSTOPPED(status)) {
-    const bool at_call = WSTOPSIG(status) == (SIGTRAP | 0x80);
-    if (at_call) {
-      __ptrace_syscall_info info{};
-      ::ptrace(PTRACE_GET_SYSCALL_INFO, agent_, sizeof(info), &info);
-      const bool enters = info.op == PTRACE_SYSCALL_INFO_ENTRY;
-      if (enters && is_change(info.entry.nr)) ++entered;
-      const bool there = call > 0 && entered == call;
-      if (enters && (there || waits(info.entry.nr))) break;
-    } else {
-      ::ptrace(PTRACE_SETOPTIONS, agent_, nullptr, PTRACE_O_TRACESYSGOOD);
+  bool was_write = false;
+  const bool stands = run_until(agent_, [&](const __ptrace_syscall_info& info) {
+    if (is_change(info.entry.nr)) {
+      const bool write = count == Calls::kRuns && is_bpf(info, BPF_MAP_UPDATE_ELEM);
+      if (!write || !was_write) ++entered;
+      was_write = write;
     }
-    resume_with = at_call || WSTOPSIG(status) == SIGTRAP ? 0 : WSTOPSIG(status);
-    ::ptrace(PTRACE_SYSCALL, agent_, nullptr, resume_with);
-  }
-  if (WIFSTOPPED(status)) {
-    stop_agent(SIGKILL);
-  } else {
-    agent_ = -1;  // it ended by itself
-  }
+    return (call > 0 && entered == call) || waits(info.entry.nr);
+  });
+  if (stands) stop_agent(SIGKILL);
+  agent_ = -1;
   return entered;
 }
 
@@ -272,8 +288,7 @@ std::string Lab::agent_log() const {
 
 CommandResult Lab::ctl(const std::string& arguments, const std::string& runner) const {
   const std::string command = "nsenter --net=/run/netns/" + name(flare_host()) + " " + runner +
-                              " " + (programs_ / "flarectl").string() + " --pin-dir " +
-                              pin_dir().string() + " --socket " +
+                              " " + FLARECTL + " --pin-dir " + pin_dir().string() + " --socket " +
                               (folder_ / "flared.sock").string() + " " + arguments + " 2>&1";
   CommandResult result;
   FILE* pipe = ::popen(command.c_str(), "r");

@@ -39,6 +39,12 @@ struct CommandResult {
 
 enum class Attach { kTc, kXdp };
 
+/// How system calls are counted.
+enum class Calls {
+  kEach,
+  kRuns,  ///< writes of entries of maps that follow one another are one
+};
+
 /// The shapes of scripts/lab.sh, which draws them.
 enum class Shape {
   kReceiver,  ///< flared runs on `vm`
@@ -66,8 +72,8 @@ class Lab {
   /// `interfaces`: lines of that list beside the lab's own.
   void configure(const std::string& services, const std::string& more = "",
                  const std::string& interfaces = "") const;
-  /// Takes flared and flarectl from another folder than this build's from now on.
-  void use(const std::filesystem::path& programs) { programs_ = programs; }
+  /// Starts another flared than this build's from now on; flarectl stays.
+  void use(const std::filesystem::path& flared) { flared_ = flared; }
   /// Starts flared on its host and waits until it serves its control socket. `in_child` is called
   /// in the new process just before it becomes flared; `patience`: seconds.
   void start_agent(const std::function<void()>& in_child = {}, double patience = kPatience);
@@ -78,7 +84,7 @@ class Lab {
   /// Starts flared and kills it as it enters the `call`th system call, from 1 on, that changes
   /// maps, programs or pins; with 0, or where there are fewer, once it waits for events. Returns
   /// how many it entered.
-  int kill_a_start_at(int call);
+  int kill_a_start_at(int call, Calls count = Calls::kEach);
   /// Ends it by `signal` and waits.
   void stop_agent(int signal);
   bool agent_runs() const { return agent_ > 0; }
@@ -108,7 +114,7 @@ class Lab {
   Attach attach_;
   Shape shape_;
   std::filesystem::path folder_;
-  std::filesystem::path programs_ = std::filesystem::path(FLARED).parent_path();
+  std::filesystem::path flared_ = FLARED;
   pid_t agent_ = -1;
 };
 
