@@ -496,23 +496,29 @@ class HalfAReload : public Faults {
 };
 
 TEST_F(HalfAReload, IsWholeAfterTheNextStart) {
-  write(10);
+  int host = 10;
+  write(host);
   lab.start_agent();
-  ASSERT_EQ(on(10), kServices);
+  ASSERT_EQ(on(host), kServices);
   const auto maps = Maps::open(lab.pin_dir(), Access::kRead);
   ASSERT_TRUE(maps) << maps.error().message();
-  write(11);
-  const Address fresh = Endpoint::parse(backend(11, 0))->address;
-  const auto changed = [&maps, &fresh] {
-    const auto entries = maps->backend_entries();
-    return std::count_if(entries->begin(), entries->end(),
-                         [&fresh](const auto& one) { return Address{one.backend.addr} == fresh; });
-  };
-  ASSERT_TRUE(wait_for([&changed] { return changed() > 0; }));
-  lab.stop_agent(SIGKILL);
-  const auto half = changed();
-  lab.start_agent();
-  EXPECT_EQ(on(11), kServices) << "as the file says";
+  std::ptrdiff_t half = kServices;
+  for (int tries = 0; tries < 5 && half == kServices; ++tries) {  // it may have been too quick
+    write(++host);
+    const Address fresh = Endpoint::parse(backend(host, 0))->address;
+    const auto changed = [&maps, &fresh] {
+      const auto entries = maps->backend_entries();
+      return std::count_if(entries->begin(), entries->end(), [&fresh](const auto& one) {
+        return Address{one.backend.addr} == fresh;
+      });
+    };
+    ASSERT_TRUE(wait_for([&changed] { return changed() > 0; }));
+    lab.stop_agent(SIGKILL);
+    half = changed();
+    lab.start_agent();
+    ASSERT_EQ(on(host), kServices) << "as the file says";
+  }
+  EXPECT_LT(half, kServices) << "it was killed amid it";
   RecordProperty("services", std::to_string(kServices));
   RecordProperty("changed_when_killed", std::to_string(half));
 }
