@@ -35,6 +35,13 @@ test-unit: build ## the unit tests alone
 test-bpf: build ## the shipped BPF programs on made packets alone (root)
 	@scripts/test.sh $(BUILD) bpf
 
+test-sanitized: packages ## the unit tests with address and undefined-behaviour sanitizers, into build-sanitize/ (root)
+	@cmake -S . -B build-sanitize -DFLARE_SANITIZE=ON -DCMAKE_BUILD_TYPE=Debug $(CMAKE_FLAGS) -Wno-dev >.configure.log 2>&1 || \
+		{ cat .configure.log; exit 1; }
+	@rm -f .configure.log
+	@$(MAKE) -C build-sanitize/tests/unit -j$(JOBS)
+	@ASAN_OPTIONS=detect_leaks=1:$(ASAN_OPTIONS) UBSAN_OPTIONS=print_stacktrace=1 scripts/test.sh build-sanitize unit
+
 e2e: build ## the end-to-end tests alone (root)
 	@scripts/test.sh $(BUILD) e2e
 
