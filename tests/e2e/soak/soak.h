@@ -32,6 +32,7 @@ struct SoakResult {
   std::vector<FaultRow> faults;
   WindowCount calm;  ///< between faults
   std::uint64_t calm_windows = 0;
+  std::uint64_t late = 0;  ///< datagrams that came after all, when their window had been looked at
   std::uint64_t flows = 0, moved = 0, repeated = 0, corrupt = 0;
   std::vector<std::uint64_t> by_sink;
   std::uint64_t streams = 0, exchanges = 0, resets = 0, changed = 0;

@@ -21,7 +21,8 @@ constexpr std::size_t kFlows = 48;
 /// Under way at most, of a flow: all together fewer than a veth's queue holds (256).
 constexpr std::uint64_t kUnderWay = 4;
 constexpr std::uint64_t kAnswerEach = 32;
-constexpr double kGiveUp = 1;  ///< seconds without an arrival: what was under way is lost
+/// Seconds without an arrival: what was under way is lost. Processes here have waited for over 2.
+constexpr double kGiveUp = 5;
 constexpr double kRenewEach = 0.25;
 constexpr double kFormer = 5;    ///< seconds for the last answers of a flow that was ended
 constexpr double kLate = 0.005;  ///< of the schedule, which then begins anew
@@ -118,15 +119,16 @@ std::size_t SoakTraffic::open_window() {
 
 WindowCount SoakTraffic::count(std::size_t window) const {
   const auto until = std::chrono::steady_clock::now() + kArrival;
-  const Window& one = *windows_.at(window);
-  const auto read = [&] {
-    return WindowCount{one.sent, one.received, one.answered, one.answers_received,
-                       windows_.at(window + 1)->begun - one.begun};
-  };
   do {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  } while (std::chrono::steady_clock::now() < until && read().lost() != 0);
-  return read();
+  } while (std::chrono::steady_clock::now() < until && count_now(window).lost() != 0);
+  return count_now(window);
+}
+
+WindowCount SoakTraffic::count_now(std::size_t window) const {
+  const Window& one = *windows_.at(window);
+  return {one.sent, one.received, one.answered, one.answers_received,
+          windows_.at(window + 1)->begun - one.begun};
 }
 
 std::vector<std::uint64_t> SoakTraffic::by_sink() const {

@@ -38,7 +38,7 @@ struct WindowCount {
 /// A sender and a receiver. Of its flows half live as long as this does; of the others one is
 /// opened anew each quarter second. A flow has few datagrams under way, so that no queue between
 /// the ends overflows: what is lost, something dropped. A flow that stays without any goes on after
-/// a second.
+/// five seconds.
 class SoakTraffic {
  public:
   explicit SoakTraffic(TrafficPlan plan);
@@ -50,6 +50,8 @@ class SoakTraffic {
   std::size_t open_window();
   /// Of a window that is over: waits until what was under way has arrived.
   WindowCount count(std::size_t window) const;
+  /// The same without waiting.
+  WindowCount count_now(std::size_t window) const;
 
   std::uint64_t flows() const { return flows_opened_; }
   std::uint64_t moved() const {

@@ -52,7 +52,7 @@ std::vector<SoakRule> judge_soak(const SoakResult& result) {
       {"soak.no_loss",
        "between faults nothing was lost",
        result.calm.sent > 0 && result.calm.lost() == 0,
-       {{"sent", result.calm.sent}, {"lost", result.calm.lost()}}},
+       {{"sent", result.calm.sent}, {"lost", result.calm.lost()}, {"late", result.late}}},
       {"soak.no_loss_in_faults",
        "in the windows of faults that may lose nothing, nothing was lost",
        faults > 0 && faulty.lost() == 0,

@@ -7,8 +7,8 @@
 
 namespace flare::test {
 
-/// HTTP/1.x, HTTP/2 and TLS on connections that stay, spill, are balanced and are told to move; lost,
-/// late and repeated segments, frames that lie in two.
+/// HTTP/1.x, HTTP/2 and TLS on connections that stay, spill, are balanced and are told to move;
+/// lost, late and repeated segments, frames that lie in two.
 std::vector<Bytes> conversations();
 
 }  // namespace flare::test
