@@ -21,7 +21,7 @@ next_abi() {
 build_next() {
 	local from=$1/source to=$1/build log=$1/log flags
 	read -ra flags <<<"${CMAKE_FLAGS:-}"
-	mkdir -p "$from"
+	mkdir -p "$from/include/flare"
 	git ls-files -z --cached --others --exclude-standard |
 		tar --exclude=include/flare/abi.h --null -T - -cf - | tar -xf - -C "$from"
 	next_abi "$1/abi.h"

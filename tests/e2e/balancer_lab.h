@@ -29,8 +29,9 @@ inline std::string balancer_case_name(const testing::TestParamInfo<BalancerCase>
 class BalancerLab : public testing::TestWithParam<BalancerCase> {
  protected:
   BalancerLab() : lab(GetParam().attach, GetParam().shape) {
-    lab.in("lb", "ip address add " + std::string(v4() ? "10.99.0.1/32" : "2001:db8:99::1/128") +
-                     " dev lo");
+    // on lo, too, an address is tentative until a worker of the kernel has had its turn
+    lab.in("lb", "ip address add dev lo " +
+                     std::string(v4() ? "10.99.0.1/32" : "2001:db8:99::1/128 nodad"));
     for (int vm = 1; vm <= kVms; ++vm)
       serve("vm" + std::to_string(vm), vm_address(vm), static_cast<char>('0' + vm));
     serve("cloud", host_address(2), 'C');

@@ -78,6 +78,7 @@ TEST_P(Upgrade, FromALayoutThatSaysNothingOfItselfIsRefused) {
   EXPECT_NE(lab.agent_log().find("does not describe its layout"), std::string::npos)
       << lab.agent_log();
   EXPECT_TRUE(std::filesystem::exists(aged / "flows"));
+  EXPECT_TRUE(wait_for([&] { return stream.sent() > 2 * kFlows; }, 10));
   expect_nothing_lost(stream.stop());
   std::filesystem::remove_all(layout());
   std::filesystem::rename(aged, layout());
