@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <fstream>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -20,6 +22,20 @@ constexpr double kPause = 0.01;    ///< of the held connections between two mess
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// Packets that this machine's queues of received packets (net.core.netdev_max_backlog, one for
+/// each CPU and for all namespaces) had no room for since it booted.
+std::uint64_t backlog_drops() {
+  std::ifstream file("/proc/net/softnet_stat");
+  std::uint64_t sum = 0;
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::uint64_t processed = 0, dropped = 0;
+    words >> std::hex >> processed >> dropped;
+    sum += dropped;
+  }
+  return sum;
 }
 
 void hold(double seconds) {
@@ -42,6 +58,7 @@ class Soak {
   }
 
   SoakResult run() {
+    const std::uint64_t dropped_before = backlog_drops();
     HeldStreams streams(lab_.client(), SoakLab::kWeb, plan_.streams, kPause);
     {
       SoakTraffic traffic(traffic_plan());
@@ -51,6 +68,7 @@ class Soak {
         result_.failure = error.what();
       }
       count_again(traffic);
+      result_.backlog_dropped = backlog_drops() - dropped_before;
       result_.flows = traffic.flows();
       result_.moved = traffic.moved();
       result_.repeated = traffic.repeated();

@@ -33,6 +33,8 @@ struct SoakResult {
   WindowCount calm;  ///< between faults
   std::uint64_t calm_windows = 0;
   std::uint64_t late = 0;  ///< datagrams that came after all, when their window had been looked at
+  /// Packets of anybody that the machine's receive queues had no room for meanwhile.
+  std::uint64_t backlog_dropped = 0;
   std::uint64_t flows = 0, moved = 0, repeated = 0, corrupt = 0;
   std::vector<std::uint64_t> by_sink;
   std::uint64_t streams = 0, exchanges = 0, resets = 0, changed = 0;
