@@ -69,6 +69,7 @@ start_guest() {
 	shift 5
 	# qemu 7.2 interprets cmpxchg16b wrongly, which Linux 6.12 uses; under KVM the CPU does it
 	[[ $accelerator != kvm* ]] || cpu=host
+	: >"$log" # which is looked at before qemu has made it
 	timeout -k 5 "$seconds" qemu-system-x86_64 -machine q35 -accel "$accelerator" -cpu "$cpu" -smp 2 -m 1536 \
 		-kernel "$kernel/vmlinuz" -initrd "$image" -nographic -nodefaults -serial stdio -net none -no-reboot \
 		-append "console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off nokaslr tsc=reliable flare_guest $*" \
