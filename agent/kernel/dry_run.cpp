@@ -36,19 +36,16 @@ constexpr std::size_t kArpBytes = sizeof(ether_header) + 28;
 /// The kernel runs no tc program on less of an IPv4 packet.
 constexpr std::size_t kCutBytes = sizeof(ether_header) + 20;
 
-flare_addr documentation_address(bool v4, std::uint32_t host) {
-  flare_addr addr{};
-  addr.word[0] = v4 ? 0 : htonl(0x20010db8);
-  addr.word[2] = v4 ? htonl(0xffff) : 0;
-  addr.word[3] = v4 ? htonl(0xc0000200 | host) : htonl(host);
-  return addr;
+/// One of the ranges for documentation.
+Address documentation_address(bool v4, char host) {
+  return *Address::parse(std::string(v4 ? "192.0.2." : "2001:db8::") + host);
 }
 
 /// From and to port 0, which no service, flow or NAT port has.
 Frame of_no_service(bool v4) {
   flare_flow_key flow{};
-  flow.src = documentation_address(v4, 1);
-  flow.dst = documentation_address(v4, 2);
+  flow.src = documentation_address(v4, '1').raw;
+  flow.dst = documentation_address(v4, '2').raw;
   flow.proto = IPPROTO_TCP;
   return reset_frame(flow, 1, 1);
 }
@@ -70,8 +67,8 @@ Frame cut() {
 Trial to_service(const flare_service_key& key, const flare_service& service) {
   const bool v4 = Address{key.addr}.is_v4();
   flare_flow_key flow{};
-  const bool is_first = Address{documentation_address(v4, 1)} == Address{key.addr};
-  flow.src = documentation_address(v4, is_first ? 2 : 1);
+  const bool is_first = documentation_address(v4, '1') == Address{key.addr};
+  flow.src = documentation_address(v4, is_first ? '2' : '1').raw;
   flow.dst = key.addr;
   flow.dport = key.port;
   flow.proto = IPPROTO_TCP;

@@ -39,14 +39,4 @@ void pin_to_cpu(int cpu) {
                              std::strerror(errno));
 }
 
-Precedence::Precedence() {
-  const sched_param first{.sched_priority = 1};
-  granted_ = sched_setscheduler(0, SCHED_FIFO, &first) == 0;
-}
-
-Precedence::~Precedence() {
-  const sched_param none{.sched_priority = 0};
-  if (granted_) sched_setscheduler(0, SCHED_OTHER, &none);
-}
-
 }  // namespace flare::bench

@@ -16,17 +16,4 @@ Machine this_machine();
 /// Ties this process to one CPU. Throws std::runtime_error where there is no such CPU.
 void pin_to_cpu(int cpu);
 
-/// Takes the CPU before ordinary processes do while it lives. Where it may not, it does nothing.
-class Precedence {
- public:
-  Precedence();
-  ~Precedence();
-  Precedence(const Precedence&) = delete;
-  Precedence& operator=(const Precedence&) = delete;
-  bool granted() const { return granted_; }
-
- private:
-  bool granted_ = false;
-};
-
 }  // namespace flare::bench

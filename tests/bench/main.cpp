@@ -12,6 +12,7 @@
 #include "measure.h"
 #include "programs.h"
 #include "report.h"
+#include "support/precedence.h"
 #include "world.h"
 
 namespace flare::bench {
@@ -38,7 +39,7 @@ int run(const Options& options) {
   Programs programs(world);
   const std::regex only(options.only);
   {
-    const Precedence precedence;
+    const test::Precedence precedence;
     report.precedence = precedence.granted();
     report.outcomes = measure_all(
         world, programs,

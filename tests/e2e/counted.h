@@ -57,11 +57,7 @@ class Counted : public testing::TestWithParam<LabCase> {
     return at == std::string::npos ? -1 : std::atof(log.c_str() + at + name.size() + 2);
   }
   void expect_nothing_lost(const StreamCount& count) {
-    RecordProperty("packets", std::to_string(count.sent));
-    RecordProperty("lost", std::to_string(count.lost));
-    RecordProperty("moved", std::to_string(count.moved));
-    EXPECT_EQ(count.lost, 0U) << "of " << count.sent;
-    EXPECT_EQ(count.moved, 0U) << "a flow keeps its backend and its port";
+    test::expect_nothing_lost(count);
     EXPECT_GT(count.sent, 2 * kFlows);
     std::printf("%llu packets, %llu lost\n", static_cast<unsigned long long>(count.sent),
                 static_cast<unsigned long long>(count.lost));

@@ -134,11 +134,7 @@ TEST_F(Faults, BpffsThatIsUnmountedLosesNoPacketAndIsPinnedAgain) {
   lab.start_agent();
   EXPECT_TRUE(log_says("adopted=true"));
   EXPECT_EQ(ask(), "CCC");
-  const StreamCount count = stream.stop();
-  EXPECT_EQ(count.lost, 0U) << "of " << count.sent;
-  EXPECT_EQ(count.moved, 0U);
-  RecordProperty("packets", std::to_string(count.sent));
-  RecordProperty("lost", std::to_string(count.lost));
+  expect_nothing_lost(stream.stop());
   RecordProperty("pinned_again_s", std::to_string(took.count()));
 }
 
@@ -333,13 +329,9 @@ TEST_F(Faults, ASignalStormAndAForkBombNextDoorHoldNothingUp) {
   EXPECT_GE(beats, 2U);
   EXPECT_LT(oldest, 2.0) << "the lease";
   EXPECT_EQ(ask(), "VVV") << "what it was told amid it";
-  const StreamCount count = stream.stop();
-  EXPECT_EQ(count.lost, 0U) << "of " << count.sent;
-  EXPECT_EQ(count.moved, 0U);
+  expect_nothing_lost(stream.stop());
   RecordProperty("signals", std::to_string(signals));
   RecordProperty("oldest_beat_s", std::to_string(oldest));
-  RecordProperty("packets", std::to_string(count.sent));
-  RecordProperty("lost", std::to_string(count.lost));
 }
 
 /// Killed as soon as it is ready, as its unit would start it.
@@ -364,11 +356,7 @@ TEST_F(Faults, ACrashLoopSlowsDownAndLosesNoPacket) {
   EXPECT_TRUE(std::filesystem::exists(starts));
   lab.stop_agent(SIGTERM);
   EXPECT_FALSE(std::filesystem::exists(starts)) << "it ended as it was told to";
-  const StreamCount count = stream.stop();
-  EXPECT_EQ(count.lost, 0U) << "of " << count.sent;
-  EXPECT_EQ(count.moved, 0U);
-  RecordProperty("packets", std::to_string(count.sent));
-  RecordProperty("lost", std::to_string(count.lost));
+  expect_nothing_lost(stream.stop());
 }
 
 TEST_F(Faults, WithTooFewDescriptorsItEndsAndTheOldDatapathStays) {
@@ -438,11 +426,7 @@ TEST_F(Faults, AProgramThatMisbehavesIsRefusedBeforeItReplacesTheOld) {
   lab.start_agent();
   EXPECT_NE(programs(), before);
   EXPECT_EQ(ask(), "CCC");
-  const StreamCount count = stream.stop();
-  EXPECT_EQ(count.lost, 0U) << "of " << count.sent;
-  EXPECT_EQ(count.moved, 0U);
-  RecordProperty("packets", std::to_string(count.sent));
-  RecordProperty("lost", std::to_string(count.lost));
+  expect_nothing_lost(stream.stop());
 }
 
 TEST_F(Faults, ARebootLeavesNothingButTheStateAndItIsTakenUp) {

@@ -1,6 +1,5 @@
 // Idle connections of TLS follow the load: the real agent, the real walk over the VM's sockets.
 #include <gtest/gtest.h>
-#include <sched.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -11,6 +10,7 @@
 
 #include "e2e/lab.h"
 #include "e2e/peers.h"
+#include "support/precedence.h"
 
 namespace flare::test {
 namespace {
@@ -18,23 +18,6 @@ namespace {
 /// A TLS record without a meaning: the datapath sees no more of any.
 std::string record(char type) { return std::string{type, 3, 3, 0, 40} + std::string(40, 'x'); }
 constexpr char kHandshake = 22, kData = 23;
-
-/// While it lives this thread has its turn before others, so that a client that asks each 20 ms
-/// does so on a busy machine, too, and is not idle there for 200 ms. What it starts has not; where
-/// the host refuses it, it does without.
-class Precedence {
- public:
-  Precedence() {
-    const sched_param first{.sched_priority = 1};
-    sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first);
-  }
-  ~Precedence() {
-    const sched_param usual{};
-    sched_setscheduler(0, SCHED_OTHER, &usual);
-  }
-  Precedence(const Precedence&) = delete;
-  Precedence& operator=(const Precedence&) = delete;
-};
 
 class IdleMove : public testing::TestWithParam<LabCase> {
  protected:
@@ -87,6 +70,8 @@ class IdleMove : public testing::TestWithParam<LabCase> {
   Lab lab;
   EchoServer vm;
   EchoServer cloud;
+  /// A client that asks each 20 ms does so on a busy machine, too, and is not idle there for 200
+  /// ms.
   Precedence precedence;
 };
 

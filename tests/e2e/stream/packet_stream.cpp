@@ -1,6 +1,7 @@
 #include "e2e/stream/packet_stream.h"
 
 #include <bpf/libbpf.h>
+#include <gtest/gtest.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/if_packet.h>
@@ -61,6 +62,14 @@ std::string endpoint(const std::string& host, int port) {
 }
 
 }  // namespace
+
+void expect_nothing_lost(const StreamCount& count) {
+  testing::Test::RecordProperty("packets", std::to_string(count.sent));
+  testing::Test::RecordProperty("lost", std::to_string(count.lost));
+  testing::Test::RecordProperty("moved", std::to_string(count.moved));
+  EXPECT_EQ(count.lost, 0U) << "of " << count.sent;
+  EXPECT_EQ(count.moved, 0U) << "a flow keeps its backend and its port";
+}
 
 struct PacketStream::Sink {
   explicit Sink(unsigned ifindex) : skeleton(stream_sink::open_and_load()) {

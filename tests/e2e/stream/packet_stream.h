@@ -23,6 +23,9 @@ struct StreamCount {
   std::uint64_t replies = 0;
 };
 
+/// That nothing was lost and no flow moved; also records what was counted.
+void expect_nothing_lost(const StreamCount& count);
+
 /// Frames go by a packet socket from the router's end of the VM's link, so that nothing but the
 /// datapath can lose one; a program at the same end counts what comes back and takes it off the
 /// wire. No more than half of a veth's queue is under way at once.
