@@ -30,6 +30,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "e2e/fork_bomb.h"
 #include "e2e/held_streams.h"
 #include "e2e/lab.h"
 #include "e2e/peers.h"
@@ -250,39 +251,6 @@ TEST_F(Faults, StoppedForLongerThanItsLeaseItIsNotWaitedFor) {
   RecordProperty("fell_back_s", std::to_string(fell_back.count()));
   RecordProperty("back_s", std::to_string(back.count()));
 }
-
-/// Processes at our own priority that do nothing but make processes, a fixed number of each; they
-/// end with this.
-class ForkBomb {
- public:
-  explicit ForkBomb(int processes) {
-    for (int i = 0; i < processes; ++i) {
-      const pid_t child = ::fork();
-      if (child == 0) multiply();
-      children_.push_back(child);
-    }
-  }
-  ForkBomb(const ForkBomb&) = delete;
-  ForkBomb& operator=(const ForkBomb&) = delete;
-  ~ForkBomb() {
-    for (const pid_t child : children_) {
-      ::kill(child, SIGKILL);
-      ::waitpid(child, nullptr, 0);
-    }
-  }
-
- private:
-  [[noreturn]] static void multiply() {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (;;) {
-      const pid_t child = ::fork();
-      if (child == 0) ::_exit(0);
-      ::waitpid(child, nullptr, 0);
-    }
-  }
-
-  std::vector<pid_t> children_;
-};
 
 /// Thousands of signals a second that it handles, so that system calls end with EINTR, and 16
 /// processes beside it that fork without end.
