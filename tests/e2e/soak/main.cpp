@@ -2,6 +2,7 @@
 // root. Exits 1 where a rule is broken.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -74,6 +75,19 @@ void write_json(const std::filesystem::path& out, const SoakResult& result,
   std::cout << "figures: " << out.string() << '\n';
 }
 
+volatile std::sig_atomic_t told_to_end = 0;
+
+/// SIGINT and SIGTERM end the soak between two faults, with its table, and leave nothing behind; a
+/// second one ends it at once.
+void end_by_signals() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { told_to_end = 1; };
+  action.sa_flags = SA_RESTART | static_cast<int>(SA_RESETHAND);
+  for (const int signal : {SIGINT, SIGTERM}) ::sigaction(signal, &action, nullptr);
+}
+
+bool is_told_to_end() { return told_to_end != 0; }
+
 int run(const Options& options) {
   const SoakResult result = run_soak(options.plan, [](const std::string& line) {
     std::puts(line.c_str());
@@ -94,6 +108,7 @@ int main(int argc, char** argv) {
   flare::test::Options options;
   flare::test::SoakPlan& plan = options.plan;
   CLI::App app("Traffic through a balancer while faults come (needs root)");
+  app.option_defaults()->take_last();  // scripts/soak.sh gives some, and who calls it may
   app.add_option("--seconds", plan.seconds, "that it takes")
       ->check(CLI::Range(30, 1'000'000))
       ->capture_default_str();
@@ -110,6 +125,8 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"detach", "descriptor", "map"}));
   app.add_option("--out", options.out, "where to write the results as JSON");
   CLI11_PARSE(app, argc, argv);
+  plan.is_told_to_end = flare::test::is_told_to_end;
+  flare::test::end_by_signals();
   plan.attach = options.attach == "xdp" ? flare::test::Attach::kXdp : flare::test::Attach::kTc;
   try {
     return flare::test::run(options);

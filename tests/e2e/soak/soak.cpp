@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
-#include <fstream>
-#include <sstream>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -22,20 +20,6 @@ constexpr double kPause = 0.01;    ///< of the held connections between two mess
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-/// Packets that this machine's queues of received packets (net.core.netdev_max_backlog, one for
-/// each CPU and for all namespaces) had no room for since it booted.
-std::uint64_t backlog_drops() {
-  std::ifstream file("/proc/net/softnet_stat");
-  std::uint64_t sum = 0;
-  for (std::string line; std::getline(file, line);) {
-    std::istringstream words(line);
-    std::uint64_t processed = 0, dropped = 0;
-    words >> std::hex >> processed >> dropped;
-    sum += dropped;
-  }
-  return sum;
 }
 
 void hold(double seconds) {
@@ -58,7 +42,7 @@ class Soak {
   }
 
   SoakResult run() {
-    const std::uint64_t dropped_before = backlog_drops();
+    drops_before_ = known_drops(lab_);
     HeldStreams streams(lab_.client(), SoakLab::kWeb, plan_.streams, kPause);
     {
       SoakTraffic traffic(traffic_plan());
@@ -68,7 +52,7 @@ class Soak {
         result_.failure = error.what();
       }
       count_again(traffic);
-      result_.backlog_dropped = backlog_drops() - dropped_before;
+      count_drops();
       result_.flows = traffic.flows();
       result_.moved = traffic.moved();
       result_.repeated = traffic.repeated();
@@ -112,6 +96,8 @@ class Soak {
   /// The window that is open, until that time: nothing happens, and nothing may be lost.
   void stay_calm(SoakTraffic& traffic, double until) {
     do {
+      if (plan_.is_told_to_end && plan_.is_told_to_end())
+        throw std::runtime_error("it was told to end");
       take_vitals();
       break_();
       hold(std::clamp(until - now(), 0.0, 1.0));
@@ -128,12 +114,17 @@ class Soak {
   void run_fault(SoakTraffic& traffic, std::size_t which) {
     const Fault& fault = faults_[which];
     FaultRow& row = result_.faults[which];
+    // New programs are tried on made packets, which they must drop and count; and for a host whose
+    // link is down there is nothing else to do.
+    const bool may_drop = fault.restarts || !fault.may_lose.empty();
+    if (may_drop) count_drops();
     try {
       fault.cause();
     } catch (const std::exception& error) {
       throw std::runtime_error(fault.name + ": " + error.what());
     }
     hold(kAfterwards);
+    if (may_drop) drops_before_ = known_drops(lab_);
     if (fault.restarts) {
       result_.memory.clear();
       result_.descriptors.clear();
@@ -157,6 +148,16 @@ class Soak {
     }
   }
 
+  void count_drops() {
+    try {
+      const KnownDrops drops = known_drops(lab_);
+      result_.drops += drops - drops_before_;
+      drops_before_ = drops;
+    } catch (const std::exception& error) {
+      if (result_.failure.empty()) result_.failure = error.what();
+    }
+  }
+
   void take_vitals() {
     const Vitals vitals = vitals_of(lab_.agent(), lab_.lab().pin_dir());
     result_.memory.add(vitals.memory);
@@ -174,6 +175,7 @@ class Soak {
   SoakPlan plan_;
   std::function<void(const std::string&)> progress_;
   std::vector<WindowOver> over_;
+  KnownDrops drops_before_;
   SoakLab lab_;
   std::vector<Fault> faults_;
   std::function<void()> break_;

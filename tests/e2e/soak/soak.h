@@ -8,6 +8,7 @@
 
 #include "e2e/lab.h"
 #include "faults.h"
+#include "known_drops.h"
 #include "vitals.h"
 
 namespace flare::test {
@@ -19,6 +20,8 @@ struct SoakPlan {
   std::size_t streams = 40;  ///< TCP connections held open
   Attach attach = Attach::kXdp;
   std::string breaks;  ///< see breakage()
+  /// Asked each second or so between faults: whether to end before the time.
+  std::function<bool()> is_told_to_end;
 };
 
 /// A fault and all of its windows.
@@ -33,8 +36,7 @@ struct SoakResult {
   WindowCount calm;  ///< between faults
   std::uint64_t calm_windows = 0;
   std::uint64_t late = 0;  ///< datagrams that came after all, when their window had been looked at
-  /// Packets of anybody that the machine's receive queues had no room for meanwhile.
-  std::uint64_t backlog_dropped = 0;
+  KnownDrops drops;        ///< of anybody's packets; restarts and what may lose left out
   std::uint64_t flows = 0, moved = 0, repeated = 0, corrupt = 0;
   std::vector<std::uint64_t> by_sink;
   std::uint64_t streams = 0, exchanges = 0, resets = 0, changed = 0;

@@ -22,6 +22,12 @@ std::vector<SoakSink> SoakLab::sinks() const {
   return all;
 }
 
+std::vector<std::string> SoakLab::datagram_hosts() {
+  std::vector<std::string> all{"client", "cloud"};
+  for (int number = 1; number <= kVms; ++number) all.push_back("vm" + std::to_string(number));
+  return all;
+}
+
 /// Flows of a VM whose link is down must stay, so nobody takes it out.
 std::string SoakLab::service(const std::string& name, const std::string& frontend,
                              const std::string& protocol, int weight) const {

@@ -21,8 +21,11 @@ class SoakLab {
   explicit SoakLab(Attach attach);
 
   Lab& lab() { return lab_; }
+  const Lab& lab() const { return lab_; }
   std::string client() const { return lab_.name("client"); }
   std::vector<SoakSink> sinks() const;
+  /// The hosts that send and receive datagrams.
+  static std::vector<std::string> datagram_hosts();
   static std::string vm(int number) { return "10.20." + std::to_string(number + 2) + ".10:9000"; }
 
   /// Writes the configuration, with this weight of the first VM.
