@@ -3,17 +3,25 @@
 # one fails, or where one ran no test. GoogleTest's results are left in BUILD/reports/tests, for the
 # reliability table. Usage: scripts/test.sh BUILD [unit|bpf|e2e|vm|fuzz]...
 #
-# vm is the kernel matrix (scripts/vmtest.sh) with a third of the packet fixtures, beside the other suites: its
-# guests are interpreted for minutes, and those leave a CPU idle most of the time. fuzz gives each fuzz target of
-# BUILD-fuzz some seconds (scripts/fuzz.sh).
+# The order is that of the time they take on two CPUs. e2e waits for most of its time, so vm, the kernel matrix
+# (scripts/vmtest.sh) with a third of the packet fixtures, whose guests are interpreted for minutes, runs beside it
+# at the lowest priority; then unit and bpf, which compute, beside each other. fuzz gives each fuzz target of
+# BUILD-fuzz some seconds (scripts/fuzz.sh). The output of each suite comes in one piece.
 #
 # Set in the environment:
 #   FLARE_TEST_FUZZ_SECONDS   for each fuzz target (8)
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
-build=${1:?usage: scripts/test.sh BUILD [unit|bpf|e2e]...}
+build=${1:?usage: scripts/test.sh BUILD [unit|bpf|e2e|vm|fuzz]...}
 shift
 [ $# -gt 0 ] || set -- unit bpf e2e vm fuzz
+wanted=" $* "
+for suite in "$@"; do
+	[[ " unit bpf e2e vm fuzz " == *" $suite "* ]] || {
+		echo "no suite '$suite': there are unit, bpf, e2e, vm and fuzz" >&2
+		exit 1
+	}
+done
 
 if [ "$(id -u)" != 0 ]; then
 	echo "The tests build network namespaces and load BPF programs: run them as root." >&2
@@ -50,64 +58,84 @@ run_program() {
 	return "$status"
 }
 
-# run_suite NAME: the GoogleTest programs in tests/NAME.
+# run_suite NAME: the GoogleTest programs in tests/NAME; fails where one of them does.
 run_suite() {
-	local suite=$1 ran=0 program
+	local suite=$1 ran=0 broken=0 program
 	passed=0 failed=0 skipped=0
 	for program in "$build"/tests/"$suite"/{,*/,*/*/}*_{test,tests}; do
 		[ -x "$program" ] || continue
 		ran=$((ran + 1))
 		run_program "$(basename "$program")" "$program" || broken=1
 	done
-	if [ $ran = 0 ]; then
+	if [ "$ran" = 0 ]; then
 		echo "no test program in $build/tests/$suite" >&2
 		broken=1
 	fi
 	echo "$suite: $passed passed, $failed failed, $skipped skipped, in $ran program$([ "$ran" = 1 ] || echo s)"
+	return "$broken"
 }
 
-matrix_pid=''
-matrix_log=$build/reports/vmtest.log
-
-start_matrix() {
+# shellcheck disable=SC2317 # called by start
+run_matrix() {
 	export FLARE_VMTEST_FILTER=${FLARE_VMTEST_FILTER:-*PacketFixtures.*V4Receiver*:*PacketFixtures.*V6Balancer:*Differential.*Agree*}
-	FLARE_VMTEST_SECONDS=900 nice -n 19 scripts/vmtest.sh "$build" >"$matrix_log" 2>&1 &
-	matrix_pid=$!
+	FLARE_VMTEST_SECONDS=900 nice -n 19 scripts/vmtest.sh "$build" 2>&1 | sed 's/^vmtest: /vm: /'
 }
 
-# What the matrix said, once it has come to its end.
-finish_matrix() {
+run_fuzz() {
+	if scripts/fuzz.sh "$build-fuzz" "${FLARE_TEST_FUZZ_SECONDS:-8}"; then
+		echo "fuzz: no input broke a rule"
+	else
+		echo "fuzz: FAILED"
+		return 1
+	fi
+}
+
+declare -A beside=() # process groups of the suites that run beside others
+
+# start NAME COMMAND...: a suite whose output comes when it is joined.
+start() {
+	local name=$1
+	shift
+	set -m
+	"$@" >"$build/reports/$name.out" 2>&1 </dev/null &
+	beside[$name]=$!
+	set +m
+}
+
+# join NAME: waits for that suite, and prints what it said.
+join() {
 	local status=0
-	wait "$matrix_pid" || status=$?
-	matrix_pid=''
-	cat "$matrix_log"
-	sed -nE 's/^vmtest: /vm: /p' "$matrix_log"
-	[ $status = 0 ] || broken=1
+	wait "${beside[$1]}" || status=$?
+	unset "beside[$1]"
+	cat "$build/reports/$1.out"
+	return "$status"
 }
 
-# The matrix, told to end, ends its guest.
+# What still runs is told to end, and ends its guest and its namespaces.
 # shellcheck disable=SC2317 # called by the trap
 leave() {
-	[ -z "$matrix_pid" ] || { kill -TERM "$matrix_pid" && wait "$matrix_pid"; } 2>/dev/null
+	local group
+	for group in "${beside[@]}"; do
+		kill -TERM -- "-$group" && wait "$group"
+	done 2>/dev/null
 }
 trap leave EXIT
 trap 'exit 130' INT TERM
 
+has() { [[ $wanted == *" $1 "* ]]; }
+
 mkdir -p "$build/reports/tests"
-broken=0
-[[ " $* " != *" vm "* ]] || start_matrix
-for suite in "$@"; do
-	case $suite in
-	vm) finish_matrix ;;
-	fuzz)
-		if scripts/fuzz.sh "$build-fuzz" "${FLARE_TEST_FUZZ_SECONDS:-8}"; then
-			echo "fuzz: no input broke a rule"
-		else
-			echo "fuzz: FAILED"
-			broken=1
-		fi
-		;;
-	*) run_suite "$suite" ;;
-	esac
-done
-exit $broken
+status=0
+! has vm || start vm run_matrix
+! has e2e || run_suite e2e || status=1
+if has unit && has bpf; then
+	start bpf run_suite bpf
+	run_suite unit || status=1
+	join bpf || status=1
+else
+	! has unit || run_suite unit || status=1
+	! has bpf || run_suite bpf || status=1
+fi
+! has vm || join vm || status=1
+! has fuzz || run_fuzz || status=1
+exit "$status"
