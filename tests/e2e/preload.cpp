@@ -3,12 +3,15 @@
 // FLARE_BAD_PROGRAM: the kernel gets, in the place of the tc ingress program, one that drops every
 // packet; the verifier has nothing against it.
 // FLARE_HANDLES_SIGUSR1: that signal interrupts what it waits for (EINTR), and does nothing else.
+// FLARE_KILLED_AT_WRITE=N: from that signal on, its Nth write of a map's entry is its end
+// (SIGKILL).
 #include <dlfcn.h>
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 #include <signal.h>
 #include <sys/syscall.h>
 
+#include <atomic>
 #include <cstdarg>
 #include <cstdint>
 #include <cstdlib>
@@ -35,10 +38,16 @@ void replace_program(bpf_attr& attr) {
   attr.line_info_cnt = 0;
 }
 
+/// Until it is killed, itself included; 0: it is not.
+std::atomic<int> writes_left = 0;
+int writes_to_death = 0;
+
 __attribute__((constructor)) void handle_signal() {
-  if (std::getenv("FLARE_HANDLES_SIGUSR1") == nullptr) return;
+  const char* write = std::getenv("FLARE_KILLED_AT_WRITE");
+  if (write == nullptr && std::getenv("FLARE_HANDLES_SIGUSR1") == nullptr) return;
+  if (write != nullptr) writes_to_death = std::atoi(write);
   struct sigaction action {};  // without SA_RESTART
-  action.sa_handler = [](int) {};
+  action.sa_handler = [](int) { writes_left = writes_to_death; };
   ::sigaction(SIGUSR1, &action, nullptr);
 }
 
@@ -53,6 +62,8 @@ extern "C" long syscall(long number, ...) {
   va_start(list, number);
   for (long& word : words) word = va_arg(list, long);
   va_end(list);
+  const bool writes = number == SYS_bpf && words[0] == BPF_MAP_UPDATE_ELEM;
+  if (writes && writes_left > 0 && --writes_left == 0) ::raise(SIGKILL);
   const bool loads = number == SYS_bpf && words[0] == BPF_PROG_LOAD;
   if (loads && std::getenv("FLARE_BAD_PROGRAM") != nullptr) {
     bpf_attr attr{};
