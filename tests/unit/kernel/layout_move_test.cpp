@@ -78,6 +78,19 @@ class LayoutMoveTest : public KernelTest {
     return found;
   }
 
+  /// Has a program run on fc0, by a link that is pinned there.
+  static void attach(const fs::path& dir) {
+    bpf_insn pass[2]{};
+    pass[0].code = BPF_ALU64 | BPF_MOV | BPF_K;
+    pass[0].imm = XDP_PASS;
+    pass[1].code = BPF_JMP | BPF_EXIT;
+    const UniqueFd program(
+        bpf_prog_load(BPF_PROG_TYPE_XDP, "flare_test", "GPL", pass, std::size(pass), nullptr));
+    ASSERT_TRUE(program);
+    ASSERT_OK(
+        LinkPins(dir / "links").place({::if_nametoindex("fc0"), HookPoint::kXdp}, program.get()));
+  }
+
   static constexpr std::uint32_t kRoom = 8;
   const Types types_ = object_with({{"b", 4, 0}, {"a", 4, 4}}, sizeof(Ours), "flows");
   fs::path old_;
@@ -120,16 +133,9 @@ TEST_F(LayoutMoveTest, IntoAFullMapFailsBeforeItIsInForceAndNotAfter) {
 
 TEST_F(LayoutMoveTest, LeavesNothingThatIsAttached) {
   pin_flows(layout_dir(pin_dir_), kRoom);
-  bpf_insn pass[2]{};
-  pass[0].code = BPF_ALU64 | BPF_MOV | BPF_K;
-  pass[0].imm = XDP_PASS;
-  pass[1].code = BPF_JMP | BPF_EXIT;
-  const UniqueFd program(
-      bpf_prog_load(BPF_PROG_TYPE_XDP, "flare_test", "GPL", pass, std::size(pass), nullptr));
-  ASSERT_TRUE(program);
   const LinkPins links(old_ / "links");
   const LinkPins::Name name{::if_nametoindex("fc0"), HookPoint::kXdp};
-  ASSERT_OK(links.place(name, program.get()));
+  attach(old_);
   write_old(1, {.a = 10, .b = 11});
   auto left = leave_layout(old_, pin_dir_, *types_);
   ASSERT_OK(left);
@@ -144,6 +150,87 @@ TEST_F(LayoutMoveTest, LeavesNothingThatIsAttached) {
   EXPECT_TRUE(*left) << "a link without its interface is attached nowhere";
   EXPECT_EQ(flows(), (Entries{{1, {10, 11}}}));
   EXPECT_FALSE(fs::exists(old_));
+}
+
+/// What the agent writes, and what is counted, comes before it starts, and never again.
+TEST_F(LayoutMoveTest, CopiesTheAgentsMapsOnce) {
+  const auto types = object_with({{"b", 4, 0}, {"a", 4, 4}}, sizeof(Ours), "service_counters");
+  const fs::path other = pin_dir_ / ("v" + std::to_string(FLARE_ABI_VERSION + 1));
+  ASSERT_TRUE(fs::create_directories(other / "links"));
+  ASSERT_TRUE(fs::remove(layout_dir(pin_dir_) / "layout"));
+  ASSERT_OK(describe_layout(pin_dir_, *types));
+  fs::rename(layout_dir(pin_dir_) / "layout", other / "layout");
+  for (const fs::path& dir : {other, layout_dir(pin_dir_)}) {
+    const UniqueFd map = make_map(BPF_MAP_TYPE_ARRAY, sizeof(std::uint32_t), sizeof(Ours), 2);
+    ASSERT_EQ(bpf_obj_pin(map.get(), (dir / "service_counters").c_str()), 0);
+  }
+  auto counted = OurFlows::open(other / "service_counters", Access::kReadWrite);
+  ASSERT_OK(counted);
+  ASSERT_OK(counted->update(1, {.b = 5, .a = 7}));
+  for (const Written which : {Written::kByDatapath, Written::kSince}) {
+    auto copied = copy_layout(other, pin_dir_, *types, which);
+    ASSERT_OK(copied);
+    EXPECT_EQ(*copied, 0U);
+  }
+  auto copied = copy_layout(other, pin_dir_, *types, Written::kByAgent);
+  ASSERT_OK(copied);
+  EXPECT_EQ(*copied, 1U) << "what is 0 is 0 already";
+  auto ours = OurFlows::open(layout_dir(pin_dir_) / "service_counters", Access::kRead);
+  ASSERT_OK(ours);
+  EXPECT_EQ(ours->lookup(1), (Ours{.b = 5, .a = 7}));
+}
+
+TEST_F(LayoutMoveTest, IsInForceOnceALinkIsInItsFolder) {
+  const fs::path ours = layout_dir(pin_dir_);
+  EXPECT_FALSE(was_never_in_force(ours, nullptr)) << "complete, and nothing is attached anywhere";
+  EXPECT_FALSE(was_never_in_force(ours, &old_));
+  ASSERT_OK(begin_layout(pin_dir_));
+  EXPECT_TRUE(was_never_in_force(ours, nullptr)) << "marked";
+  ASSERT_OK(begin_layout(pin_dir_));
+  ASSERT_OK(complete_layout(pin_dir_));
+  ASSERT_OK(complete_layout(pin_dir_));
+  EXPECT_FALSE(was_never_in_force(ours, nullptr));
+
+  attach(old_);
+  EXPECT_TRUE(was_never_in_force(ours, &old_)) << "all links are the old one's";
+  EXPECT_FALSE(was_never_in_force(old_, &ours));
+  ASSERT_TRUE(fs::create_directory(old_ / "unfinished"));
+  EXPECT_FALSE(was_never_in_force(old_, nullptr)) << "whatever the mark says";
+}
+
+TEST_F(LayoutMoveTest, FindsTheOneThatIsInForceAndRemovesOthers) {
+  auto found = find_older_layout(pin_dir_);
+  ASSERT_OK(found);
+  EXPECT_EQ(*found, old_);
+
+  const fs::path cut_short = pin_dir_ / "v1000";
+  ASSERT_TRUE(fs::create_directories(cut_short / "links"));
+  fs::rename(layout_dir(pin_dir_) / "layout", cut_short / "layout");
+  ASSERT_TRUE(fs::create_directory(cut_short / "unfinished"));
+  const fs::path empty = pin_dir_ / "v1001";
+  ASSERT_TRUE(fs::create_directories(empty / "links"));
+  found = find_older_layout(pin_dir_);
+  ASSERT_OK(found);
+  EXPECT_EQ(*found, old_);
+  EXPECT_FALSE(fs::exists(cut_short)) << "it was never in force";
+  EXPECT_FALSE(fs::exists(empty)) << "neither was what does not describe itself and has no link";
+
+  ASSERT_OK(describe_layout(pin_dir_, *types_));
+  ASSERT_TRUE(fs::create_directories(cut_short / "links"));
+  fs::rename(layout_dir(pin_dir_) / "layout", cut_short / "layout");
+  found = find_older_layout(pin_dir_);
+  ASSERT_FALSE(found) << "which of two is not ours to say";
+  EXPECT_NE(found.error().message().find("two other layouts"), std::string::npos);
+  EXPECT_TRUE(fs::exists(cut_short / "layout"));
+  EXPECT_TRUE(fs::exists(old_ / "flows"));
+  fs::remove_all(cut_short);
+
+  attach(old_);
+  ASSERT_TRUE(fs::remove(old_ / "layout"));
+  found = find_older_layout(pin_dir_);
+  ASSERT_FALSE(found) << "it is attached, and nobody can read it";
+  EXPECT_NE(found.error().message().find("does not describe its layout"), std::string::npos);
+  EXPECT_TRUE(fs::exists(old_ / "flows"));
 }
 
 }  // namespace
