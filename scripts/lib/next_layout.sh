@@ -1,7 +1,7 @@
-# shellcheck shell=bash
-# A flared whose maps have another layout than this tree's, built from a copy of the sources: the version
-# after ours, where keys and records of flows have their fields in other places and a backend's record is
-# larger.
+#!/usr/bin/env bash
+# For continuity.sh, to be sourced by it: a flared whose maps have another layout than this tree's, built from a
+# copy of the sources: the version after ours, where keys and records of flows have their fields in other places
+# and a backend's record is larger.
 
 # next_abi OUT: abi.h of that version.
 next_abi() {
