@@ -78,6 +78,10 @@ class BalancerLab : public testing::TestWithParam<BalancerCase> {
     for (int i = 0; i < times; ++i) tags += who_answers(lab.name(client), vip(port), protocol);
     return tags;
   }
+  /// What became of packets, and of a service's flows: what was refused, and why.
+  std::string counters(const std::string& of_service) const {
+    return lab.ctl("counters").out + lab.ctl("counters --service " + of_service).out;
+  }
   void expect_transfer(const std::string& client, int port) const {
     std::string why;
     EXPECT_TRUE(transfer(lab.name(client), vip(port), 4'000'000, 20, &why)) << why;

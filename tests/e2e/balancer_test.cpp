@@ -51,12 +51,12 @@ TEST_P(BalancerLab, CarriesEveryCombination) {
       const std::string tags =
           ask(client, row.port, row.protocol, row.local || row.spills ? 5 : 40);
       if (row.local || row.spills) {
-        EXPECT_EQ(tags, std::string(5, row.local ? 'L' : 'C')) << lab.ctl("counters").out;
+        EXPECT_EQ(tags, std::string(5, row.local ? 'L' : 'C')) << counters(row.name);
       } else {
         EXPECT_EQ(std::count_if(tags.begin(), tags.end(),
                                 [](char tag) { return tag < '1' || tag > '8'; }),
                   0)
-            << tags << lab.ctl("counters").out;
+            << tags << counters(row.name);
         EXPECT_GE(std::set<char>(tags.begin(), tags.end()).size(), 4U) << tags;
       }
     }
