@@ -10,7 +10,7 @@
 # Set in the environment:
 #   FLARE_VMTEST_CACHE     where kernels are kept (~/.cache/flare/vmtest)
 #   FLARE_VMTEST_ACCEL     kvm or tcg, instead of finding out
-#   FLARE_VMTEST_SECONDS   that a guest may take (1800)
+#   FLARE_VMTEST_SECONDS   that a guest may take (3600)
 #   FLARE_VMTEST_BOOT_SECONDS   of them until its first line (180)
 #   FLARE_VMTEST_PROGRAM   only that program, with the verifier's log; no fixtures
 #   FLARE_VMTEST_REQUIRE   1: a kernel that cannot be had is a failure

@@ -5,7 +5,7 @@
 
 # Seconds that a guest may take, and of them until its first line; under load of the machine they become
 # several times as many.
-readonly guest_seconds=${FLARE_VMTEST_SECONDS:-1800} boot_seconds=${FLARE_VMTEST_BOOT_SECONDS:-180}
+readonly guest_seconds=${FLARE_VMTEST_SECONDS:-3600} boot_seconds=${FLARE_VMTEST_BOOT_SECONDS:-180}
 guest_pid='' guest_end=''
 
 # take_libraries ROOT PROGRAM...: copies the libraries that programs need into an image, where they are.
